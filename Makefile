@@ -1,0 +1,52 @@
+# Every target first runs `install`, which does nothing while .venv is up to date with Pipfile.lock.
+
+PYTHON ?= python3
+PIPENV := $(or $(shell command -v pipenv 2>/dev/null),.pipenv/bin/pipenv)
+RUN := .venv/bin/python
+
+export PIPENV_VENV_IN_PROJECT := 1
+export PIPENV_IGNORE_VIRTUALENVS := 1
+export PIPENV_DONT_LOAD_ENV := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install serve test bench format corpus lock
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+install: .venv/up-to-date ## make .venv from Pipfile.lock (with pipenv, which it gets if there is none)
+
+serve: install ## answer on http://127.0.0.1:8000 (PORT and HOST change that)
+	@exec $(RUN) -m quotes serve
+
+test: install ## formatter, linter, types and every test
+	$(RUN) -m ruff format --check
+	$(RUN) -m ruff check
+	$(RUN) -m mypy
+	$(RUN) -m pytest
+
+bench: install ## measure side by side; writes docs/benchmarks.md (needs wrk)
+	$(RUN) -m bench
+
+format: install ## format the code and mend what the linter can
+	$(RUN) -m ruff format
+	$(RUN) -m ruff check --fix
+
+corpus: install ## build quotes/data/corpus.sqlite3 from its text
+	$(RUN) -m quotes.corpus_builder
+
+lock: .venv/up-to-date ## lock the newest versions that Pipfile allows, without any index's address
+	$(PIPENV) lock
+	$(RUN) -c 'import json, pathlib; path = pathlib.Path("Pipfile.lock"); lock = json.loads(path.read_text()); \
+	lock["_meta"]["sources"] = []; \
+	[package.pop("index", None) for name, group in lock.items() if name != "_meta" for package in group.values()]; \
+	path.write_text(json.dumps(lock, indent=4) + "\n")'
+
+.venv/up-to-date: Pipfile.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed; this is " + sys.version.split()[0] \
+	+ ". Say which: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	@test -x $(RUN) || $(PYTHON) -m venv .venv
+	@test -x "$(PIPENV)" || { $(PYTHON) -m venv .pipenv && .pipenv/bin/python -m pip install --quiet pipenv; }
+	$(PIPENV) sync --dev --categories "packages dev-packages postgres"
+	@touch $@
