@@ -1,0 +1,157 @@
+"""The command line: `python -m quotes serve|today|random|check`."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from quotes import __version__
+from quotes.corpus import ANY, Filters
+from quotes.errors import QuotesError, StateUnavailable
+from quotes.representations import represent, represent_many
+from quotes.service import Service, built_corpus
+from quotes.settings import Settings
+
+WORKERS, THREADS = 2, 8  # a thread that waits for a slow upstream keeps nobody else waiting
+REQUEST_TIMEOUT = 30  # seconds, after which gunicorn restarts a worker that hangs
+
+EXAMPLES = """\
+examples:
+  python -m quotes serve                    answer on http://127.0.0.1:8000
+  PORT=9000 python -m quotes serve          the same on another port
+  python -m quotes today                    print the quote of the day
+  python -m quotes random --category love   print a random quote about love
+  python -m quotes random --count 3 --max-length 80
+  python -m quotes check                    say what is wrong, and how to mend it
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: The command line without the program's name, by default that of the process.
+
+    Returns:
+        The exit status: 0, or 1 where something is wrong; a line on standard error says what.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        settings = Settings.from_environ()
+        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        run: Callable[[Settings, argparse.Namespace], int] = options.run
+        return run(settings, options)
+    except QuotesError as error:
+        print(f"quotes: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m quotes",
+        description="A quote of the day, and random quotes, each with its source.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="command", required=True)
+
+    serve = commands.add_parser("serve", help="answer over HTTP on HOST and PORT")
+    serve.set_defaults(run=_serve)
+
+    today = commands.add_parser("today", help="print the quote of the day")
+    today.set_defaults(run=_today)
+
+    random = commands.add_parser("random", help="print random quotes")
+    random.add_argument("--author", help="only by this author")
+    random.add_argument("--category", help="only about this")
+    random.add_argument("--min-length", type=int, metavar="N", help="only of at least N characters")
+    random.add_argument("--max-length", type=int, metavar="N", help="only of at most N characters")
+    random.add_argument("--count", type=int, default=1, choices=range(1, 51), metavar="N", help="1 to 50 of them")
+    random.set_defaults(run=_random)
+
+    check = commands.add_parser("check", help="look at settings, corpus, database and upstream")
+    check.set_defaults(run=_check)
+    return parser
+
+
+def _serve(settings: Settings, options: argparse.Namespace) -> int:
+    from gunicorn.app.base import BaseApplication
+
+    built_corpus(settings)  # before the workers ask for it
+
+    class Server(BaseApplication):
+        def load_config(self) -> None:
+            self.cfg.set("bind", f"{settings.host}:{settings.port}")
+            self.cfg.set("workers", WORKERS)
+            self.cfg.set("threads", THREADS)
+            self.cfg.set("timeout", REQUEST_TIMEOUT)
+            self.cfg.set("accesslog", "-")
+            self.cfg.set("access_log_format", '%(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms')
+
+        def load(self) -> Any:
+            from quotes.resources import create_api
+
+            return create_api(settings)
+
+    Server().run()
+    return 0
+
+
+def _today(settings: Settings, options: argparse.Namespace) -> int:
+    sys.stdout.write(represent("text", Service.of(settings).daily.quote_of_today().quote).decode())
+    return 0
+
+
+def _random(settings: Settings, options: argparse.Namespace) -> int:
+    filters = Filters(options.author, options.category, options.min_length, options.max_length)
+    quotes = Service.of(settings).random(options.count, ANY if filters == ANY else filters)
+    if not quotes:
+        print("quotes: no quote matches.", file=sys.stderr)
+        return 1
+    sys.stdout.write(represent_many("text", quotes).decode())
+    return 0
+
+
+def _check(settings: Settings, options: argparse.Namespace) -> int:
+    service = Service.of(settings)
+    findings = [
+        ("settings", True, "every value is usable"),
+        *(look(service) for look in (_corpus, _database, _upstream)),
+    ]
+    for name, is_well, text in findings:
+        print(f"{'ok   ' if is_well else 'WRONG'}  {name:<9} {text}")
+    return 0 if all(is_well for _, is_well, _ in findings) else 1
+
+
+_Finding = tuple[str, bool, str]
+
+
+def _corpus(service: Service) -> _Finding:
+    try:
+        return "corpus", True, f"{service.corpus.size} quotes"
+    except QuotesError as error:
+        return "corpus", False, str(error)
+
+
+def _database(service: Service) -> _Finding:
+    database = service.database
+    try:
+        today = "on record" if service.daily.is_stored(service.daily.today()) else "not decided yet"
+    except StateUnavailable as error:
+        return "database", False, f"{error}. Look at DATABASE_URL, and whether it can be reached and written from here."
+    return "database", True, f"{database.kind}, schema up to date; today's quote is {today}"
+
+
+def _upstream(service: Service) -> _Finding:
+    if service.upstream is None:
+        return "upstream", True, "none set (Mashape_API_Endpoint): the corpus answers"
+    if service.upstream.random():
+        return "upstream", True, "it answers"
+    reason = f"{service.upstream.error}. The corpus answers meanwhile; look at Mashape_API_Endpoint and X_Mashape_Key."
+    return "upstream", False, reason
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+"""Make the library's SQLite file from its text, one JSON object a line.
+
+The same text gives the same bytes (with the same version of SQLite). Sorting and numbering happen in the database, so
+that memory stays bounded at a million quotes. Run `python -m quotes.corpus_builder` to build the embedded one.
+"""
+
+import hashlib
+import json
+import sqlite3
+import tempfile
+from array import array
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from quotes.corpus import EMBEDDED, FORMAT, key
+from quotes.errors import CorpusError
+
+_REQUIRED = ("id", "quote", "author", "category")
+
+_SCHEMA = """
+PRAGMA page_size = 4096;
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+CREATE TEMP TABLE lines (
+    id TEXT PRIMARY KEY, quote TEXT, author TEXT, category TEXT, source TEXT,
+    author_key TEXT, category_key TEXT, length INTEGER, shuffle INTEGER
+);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE quotes (
+    n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, quote TEXT NOT NULL, author TEXT NOT NULL, category TEXT NOT NULL,
+    source TEXT
+);
+CREATE TABLE scopes (
+    author_key TEXT NOT NULL, category_key TEXT NOT NULL, scope INTEGER NOT NULL, size INTEGER NOT NULL,
+    PRIMARY KEY (author_key, category_key)
+) WITHOUT ROWID;
+CREATE TABLE picks (
+    scope INTEGER NOT NULL, rank INTEGER NOT NULL, length INTEGER NOT NULL, n INTEGER NOT NULL,
+    PRIMARY KEY (scope, rank)
+) WITHOUT ROWID;
+CREATE TABLE days (position INTEGER PRIMARY KEY, n INTEGER NOT NULL);
+"""
+
+# An empty key stands for "any": the scopes are all quotes, each author, each category, each pair.
+_NUMBER = """
+CREATE TEMP TABLE numbered AS
+    SELECT row_number() OVER (ORDER BY length, id) - 1 AS n, * FROM lines;
+INSERT INTO quotes SELECT n, id, quote, author, category, source FROM numbered ORDER BY n;
+CREATE TEMP TABLE scoped AS
+    SELECT '' AS author_key, '' AS category_key, length, n FROM numbered
+    UNION ALL SELECT author_key, '', length, n FROM numbered
+    UNION ALL SELECT '', category_key, length, n FROM numbered
+    UNION ALL SELECT author_key, category_key, length, n FROM numbered;
+INSERT INTO scopes
+    SELECT author_key, category_key, row_number() OVER (ORDER BY author_key, category_key) - 1, count(*)
+    FROM scoped GROUP BY author_key, category_key ORDER BY author_key, category_key;
+INSERT INTO picks
+    SELECT scope, row_number() OVER (PARTITION BY scope ORDER BY n) - 1 AS rank, length, n
+    FROM scoped JOIN scopes USING (author_key, category_key) ORDER BY scope, rank;
+CREATE INDEX picks_by_length ON picks (scope, length);
+"""
+
+# Each author's quotes are spread evenly over the whole cycle, each author shifted by a hash of its own.
+_SPREAD = """
+SELECT n, author_number FROM (
+    SELECT n, shuffle, dense_rank() OVER (ORDER BY author_key) AS author_number,
+        (row_number() OVER (PARTITION BY author_key ORDER BY shuffle, n) - 1 + (shuffle & 1048575) / 1048576.0)
+        / count(*) OVER (PARTITION BY author_key) AS place
+    FROM numbered
+) ORDER BY place, shuffle, n
+"""
+
+
+def built_file(text: Path = EMBEDDED, *, may_build: bool = True) -> Path:
+    """Return the path of the built library, making it where it is missing or older than its text.
+
+    Args:
+        text: The corpus (`.jsonl`), or a built library (`.sqlite3`), which is returned as it is.
+        may_build: False where nothing can be written (AWS Lambda): the file is then taken as it was packaged.
+
+    Raises:
+        CorpusError: It cannot be built, or must not be and is missing.
+    """
+    if text.suffix == ".sqlite3":
+        return text
+    built = text.with_suffix(".sqlite3")
+    if not may_build:
+        if not built.is_file():
+            raise CorpusError(f"{built.name} is missing from the package; build it before packaging: `make corpus`.")
+        return built
+    if not _is_fresh(built, text):
+        build(text, built)
+    return built
+
+
+def build(text: Path, target: Path) -> None:
+    """Write the library of `text` to `target`, in one step: readers see the old file or the new one.
+
+    Args:
+        text: The corpus, UTF-8, one JSON object a line with at least `id`, `quote`, `author` and `category`.
+        target: The SQLite file to write.
+
+    Raises:
+        CorpusError: The text is not readable or not a corpus (the message names line and field), or the file cannot be
+            written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=".corpus-", dir=target.parent) as folder:
+            unfinished = Path(folder) / target.name
+            with closing(sqlite3.connect(unfinished)) as db:
+                db.executescript(_SCHEMA)
+                for line in _lines(text):
+                    try:
+                        db.execute("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", line)
+                    except sqlite3.IntegrityError as error:
+                        raise CorpusError(f"{text.name}: the id {line[0]!r} is given twice.") from error
+                db.executescript(_NUMBER)
+                numbers = _arrange(db)
+                if not numbers:
+                    raise CorpusError(f"{text.name} holds no quotes.")
+                db.executemany("INSERT INTO days VALUES (?, ?)", enumerate(numbers))
+                db.execute("INSERT INTO meta VALUES ('made_from', ?)", (_fingerprint(text),))
+                db.commit()
+            unfinished.replace(target)
+    except (OSError, sqlite3.Error) as error:
+        raise CorpusError(f"{target} cannot be built from {text.name}: {error}") from error
+
+
+def source_of(line: dict[str, Any]) -> str | None:
+    """Say where a quote stands: `Meditations, Book V, tr. George Long (1862)`.
+
+    A character's line names the speaker: `Polonius, in Hamlet, Act I, Scene III (1603)`.
+
+    Args:
+        line: A corpus line; `work` and, where there are any, `place`, `translator`, `speaker` and `year` are used.
+
+    Returns:
+        The source, None where the work is not known.
+    """
+    work = line.get("work")
+    if not work:
+        return None
+    parts = [f"{line['speaker']}, in {work}" if line.get("speaker") else work]
+    if line.get("place"):
+        parts.append(line["place"])
+    if line.get("translator"):
+        parts.append(f"tr. {line['translator']}")
+    year = f" ({line['year']})" if line.get("year") else ""
+    return ", ".join(parts) + year
+
+
+def _lines(text: Path) -> Iterator[tuple[object, ...]]:
+    with text.open("rb") as lines:
+        for number, raw in enumerate(lines, 1):
+            if not raw.strip():
+                continue
+            try:
+                line = json.loads(raw)
+            except ValueError as error:
+                raise CorpusError(f"{text.name}, line {number}: not JSON in UTF-8 ({error}).") from error
+            if not isinstance(line, dict):
+                raise CorpusError(f"{text.name}, line {number}: not a JSON object.")
+            for name in _REQUIRED:
+                if not isinstance(line.get(name), str) or not line[name].strip():
+                    raise CorpusError(f"{text.name}, line {number}: '{name}' is missing or not a text.")
+            shuffle = int.from_bytes(hashlib.sha256(line["id"].encode()).digest()[:6])
+            yield (
+                *(line[name] for name in _REQUIRED),
+                source_of(line),
+                key(line["author"]),
+                key(line["category"]),
+                len(line["quote"]),
+                shuffle,
+            )
+
+
+def _arrange(db: sqlite3.Connection) -> "array[int]":
+    """Return the quotes' numbers in the order of their days, neighbours by different authors wherever that can be."""
+    numbers, authors = array("l"), array("l")
+    for n, author in db.execute(_SPREAD):
+        numbers.append(n)
+        authors.append(author)
+    total = len(numbers)
+
+    def clashes(at: int) -> bool:
+        """Tell whether the quote there has a neighbour by the same author; the last day's neighbour is the first."""
+        return authors[at] in (authors[at - 1], authors[(at + 1) % total])
+
+    def swap(one: int, other: int) -> None:
+        numbers[one], numbers[other] = numbers[other], numbers[one]
+        authors[one], authors[other] = authors[other], authors[one]
+
+    for at in range(total):
+        if total > 2 and authors[at] == authors[at - 1]:
+            for distance in range(2, total - 1):
+                other = (at + distance) % total
+                if authors[other] != authors[at]:
+                    swap(at, other)
+                    if not (clashes(at) or clashes(other)):
+                        break
+                    swap(at, other)
+            else:
+                break  # one author has more than half: it cannot be done
+    return numbers
+
+
+def _fingerprint(text: Path) -> str:
+    with text.open("rb") as lines:
+        return f"format {FORMAT}, sha256 {hashlib.file_digest(lines, 'sha256').hexdigest()}"
+
+
+def _is_fresh(built: Path, text: Path) -> bool:
+    if not built.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(f"{built.absolute().as_uri()}?immutable=1", uri=True)) as db:
+            row = db.execute("SELECT value FROM meta WHERE name = 'made_from'").fetchone()
+        return bool(row == (_fingerprint(text),))
+    except (OSError, sqlite3.Error):
+        return False
+
+
+if __name__ == "__main__":
+    print(built_file())

@@ -1,0 +1,157 @@
+"""The quote of the day: the one place that decides which it is, and stores it.
+
+The first quote stored for a day is that day's quote, everywhere and for good; the database enforces it. A day that was
+read from the database is kept in memory, for it can never change.
+"""
+
+import datetime as dt
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from quotes.corpus import Corpus
+from quotes.database import Database
+from quotes.errors import QuoteNotFound, StateUnavailable
+from quotes.mashape import Mashape
+from quotes.quote import Quote
+
+DAYS_KEPT = 400  # in memory
+STATE_LEFT_ALONE_FOR = 5.0  # seconds, after it failed
+
+log = logging.getLogger(__name__)
+
+
+class Daily(NamedTuple):
+    """Hold a day's quote.
+
+    Attributes:
+        day: The calendar day.
+        quote: Its quote.
+        on_record: False while the state cannot be reached: the quote is then the corpus's pick, and not kept.
+    """
+
+    day: dt.date
+    quote: Quote
+    on_record: bool
+
+
+class DailyQuotes:
+    """Decide and remember which quote is whose day's; shared between threads.
+
+    Args:
+        corpus: The library that has a pick for every day.
+        upstream: Asked first for a new day, where there is one.
+        database: Where the days are kept.
+        timezone: Whose midnight starts a day.
+        now: The clock, aware.
+        monotonic: The clock for waiting.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        upstream: Mashape | None,
+        database: Database,
+        timezone: dt.tzinfo = dt.UTC,
+        now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._corpus = corpus
+        self._upstream = upstream
+        self._database = database
+        self._timezone = timezone
+        self._now = now
+        self._monotonic = monotonic
+        self._deciding = threading.Lock()
+        self._remembering = threading.Lock()
+        self._known: dict[dt.date, Quote] = {}
+        self._ask_state_from = 0.0
+
+    def today(self) -> dt.date:
+        """Return the calendar day in the service's time zone."""
+        return self._now().astimezone(self._timezone).date()
+
+    def time(self) -> float:
+        """Return the time in seconds since 1970."""
+        return self._now().timestamp()
+
+    def end_of(self, day: dt.date) -> float:
+        """Return when a day is over, in seconds since 1970."""
+        return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self._timezone).timestamp()
+
+    def quote_of_today(self) -> Daily:
+        """Return today's quote, deciding and storing it where nobody has yet."""
+        day = self.today()
+        quote = self._known.get(day)
+        if quote is None:
+            with self._deciding:  # one thread decides, the others find it decided
+                quote = self._known.get(day)
+                if quote is None:
+                    return self._decide(day)
+        return Daily(day, quote, on_record=True)
+
+    def quote_of(self, day: dt.date) -> Daily:
+        """Return the quote of a day that has come: today's as `quote_of_today`, an earlier one as it was served.
+
+        Raises:
+            QuoteNotFound: No quote is on record for that day.
+            StateUnavailable: The record cannot be read now.
+        """
+        if day == self.today():
+            return self.quote_of_today()
+        quote = self._known.get(day) or self._stored(day)
+        if quote is None:
+            raise QuoteNotFound(f"No quote is on record for {day}.")
+        return Daily(day, quote, on_record=True)
+
+    def is_stored(self, day: dt.date) -> bool:
+        """Tell whether a day's quote is on record, asking the database.
+
+        Raises:
+            StateUnavailable: The record cannot be read now.
+        """
+        from quotes import models
+
+        return self._database.read(lambda db: models.stored_quote(db, day)) is not None
+
+    def _decide(self, day: dt.date) -> Daily:
+        if self._monotonic() >= self._ask_state_from:
+            try:
+                quote = self._stored(day) or self._store(day, self._choose(day))
+                return Daily(day, quote, on_record=True)
+            except StateUnavailable as error:
+                self._ask_state_from = self._monotonic() + STATE_LEFT_ALONE_FOR
+                log.error("Today's quote is the corpus's pick, unrecorded: %s", error)
+        return Daily(day, self._corpus.of_day(day), on_record=False)
+
+    def _choose(self, day: dt.date) -> Quote:
+        # Instances that share no record agree only if each takes the corpus's pick.
+        if self._upstream and self._database.shared:
+            quotes = self._upstream.random()
+            if quotes:
+                return quotes[0]
+        return self._corpus.of_day(day)
+
+    def _stored(self, day: dt.date) -> Quote | None:
+        from quotes import models
+
+        return self._remember(day, self._database.read(lambda db: models.stored_quote(db, day)))
+
+    def _store(self, day: dt.date, chosen: Quote) -> Quote:
+        from quotes import models
+
+        now = self._now()
+        stored = self._database.write(lambda db: models.store_quote(db, day, chosen, now))
+        self._remember(day, stored)
+        log.info("The quote of %s is by %s.", day, stored.author)
+        return stored
+
+    def _remember(self, day: dt.date, quote: Quote | None) -> Quote | None:
+        if quote is not None:
+            with self._remembering:
+                if len(self._known) >= DAYS_KEPT:
+                    self._known.pop(next(iter(self._known)))
+                self._known[day] = quote
+        return quote

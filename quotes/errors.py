@@ -1,0 +1,78 @@
+"""The errors of the domain; `problems.py` says what each becomes in HTTP, `__main__.py` in a shell."""
+
+
+class QuotesError(Exception):
+    """Be the root of every error that this service raises on purpose."""
+
+
+class SettingError(QuotesError):
+    """Report a setting that has a value the service cannot run with.
+
+    Args:
+        name: The environment variable.
+        reason: What is wrong with it and what a right value looks like.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+
+
+class ParameterError(QuotesError):
+    """Report a request parameter that cannot be understood.
+
+    Args:
+        name: The parameter.
+        reason: What is wrong with it and what a right value looks like.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"The parameter '{name}' {reason}.")
+        self.name = name
+
+
+class QuoteTypeError(ParameterError):
+    """Report a `type` that is neither daily nor random."""
+
+    def __init__(self) -> None:
+        super().__init__("type", "is neither 'daily' nor 'random'")
+
+
+class QuoteNotFound(QuotesError):
+    """Report that no quote answers to what was asked."""
+
+
+class CorpusError(QuotesError):
+    """Report that the library of quotes cannot be built or read."""
+
+
+class StateUnavailable(QuotesError):
+    """Report that the database cannot be read or written now."""
+
+
+class UpstreamError(QuotesError):
+    """Be the root of what can go wrong with the upstream; the text is safe to log."""
+
+
+class UpstreamUnreachable(UpstreamError):
+    """Report that no connection came about, or that it broke."""
+
+
+class UpstreamTimeout(UpstreamError):
+    """Report that the upstream did not answer within the budget."""
+
+
+class UpstreamRefused(UpstreamError):
+    """Report that the upstream does not accept the key (401, 403)."""
+
+
+class UpstreamLimited(UpstreamError):
+    """Report that the upstream's quota is used up (429)."""
+
+
+class UpstreamFailed(UpstreamError):
+    """Report any other status than 200, redirects among them."""
+
+
+class UpstreamRubbish(UpstreamError):
+    """Report an answer that holds no quote: not JSON, another shape, or too large."""

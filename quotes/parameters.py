@@ -1,0 +1,84 @@
+"""Query parameters: decoded strictly, checked, and refused with an error that names them."""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote_to_bytes
+
+from quotes.errors import ParameterError
+
+LONGEST = 200  # characters
+
+_DIGITS = re.compile(r"[0-9]{1,9}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def parse(query_string: str, known: frozenset[str]) -> dict[str, str]:
+    """Return the known parameters of a query string; others are ignored, whatever they hold.
+
+    Args:
+        query_string: As WSGI has it: percent-encoded, other bytes as Latin-1 (PEP 3333).
+        known: The parameters that the resource understands.
+
+    Raises:
+        ParameterError: A known one is given twice, empty, longer than 200 characters, not UTF-8, or holds control
+            characters.
+    """
+    found: dict[str, str] = {}
+    for pair in query_string.split("&") if query_string else ():
+        raw_name, _, raw_value = pair.partition("=")
+        name = _bytes(raw_name).decode("utf-8", "replace")
+        if name not in known:
+            continue
+        if name in found:
+            raise ParameterError(name, "is given twice")
+        try:
+            value = _bytes(raw_value).decode("utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise ParameterError(name, "is not UTF-8") from error
+        if not value:
+            raise ParameterError(name, "is empty")
+        if len(value) > LONGEST:
+            raise ParameterError(name, f"is longer than {LONGEST} characters")
+        if any(char < " " or char == "\x7f" for char in value):
+            raise ParameterError(name, "holds control characters")
+        found[name] = value
+    return found
+
+
+def integer(parameters: Mapping[str, str], name: str, lowest: int, highest: int) -> int | None:
+    """Return a parameter as a whole number, None where it is not given.
+
+    Raises:
+        ParameterError: It is not written in ASCII digits, or out of range.
+    """
+    value = parameters.get(name)
+    if value is None:
+        return None
+    if not _DIGITS.fullmatch(value) or not lowest <= int(value) <= highest:
+        raise ParameterError(name, f"is not a whole number from {lowest} to {highest}")
+    return int(value)
+
+
+def day(parameters: Mapping[str, str], name: str, today: dt.date) -> dt.date | None:
+    """Return a parameter as a day that has come, None where it is not given.
+
+    Raises:
+        ParameterError: It is not a calendar day written as YYYY-MM-DD, or lies after `today`.
+    """
+    value = parameters.get(name)
+    if value is None:
+        return None
+    try:
+        found = dt.date.fromisoformat(value) if _DAY.fullmatch(value) else None
+    except ValueError:
+        found = None
+    if found is None:
+        raise ParameterError(name, "is not a calendar day written as YYYY-MM-DD")
+    if found > today:
+        raise ParameterError(name, f"lies in the future; today is {today}")
+    return found
+
+
+def _bytes(raw: str) -> bytes:
+    return unquote_to_bytes(raw.replace("+", " ").encode("latin-1"))

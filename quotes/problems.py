@@ -1,0 +1,64 @@
+"""Errors as HTTP tells them: `application/problem+json` (RFC 9457), one shape for all, mapped in this one place."""
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import falcon
+
+from quotes.errors import CorpusError, ParameterError, QuoteNotFound, QuoteTypeError, StateUnavailable
+
+RETRY_AFTER = 5  # seconds
+
+_DETAILS = {
+    404: "There is nothing at this path.",
+    405: "This path does not know that method; Allow lists those it knows.",
+    500: "Something went wrong here. It is not your request's fault.",
+}
+
+log = logging.getLogger(__name__)
+
+
+def add_to(app: "falcon.App[Any, Any]") -> None:
+    """Make an application answer every error as a problem."""
+    app.set_error_serializer(_serialize)
+    app.add_error_handler(ParameterError, _bad_parameter)
+    app.add_error_handler(QuoteTypeError, _bad_type)
+    app.add_error_handler(QuoteNotFound, _not_found)
+    app.add_error_handler((CorpusError, StateUnavailable), _unavailable)
+
+
+def _bad_parameter(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
+    raise falcon.HTTPBadRequest(title="Invalid parameter", description=str(error)) from error
+
+
+def _bad_type(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
+    detail = "Supported types are 'daily' or 'random'."
+    raise falcon.HTTPBadRequest(title="Invalid Quote type", description=detail) from error
+
+
+def _not_found(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
+    raise falcon.HTTPNotFound(description=str(error)) from error
+
+
+def _unavailable(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
+    log.error("%s %s: %s", req.method, req.path, error)
+    detail = "What this needs cannot be read right now; try again in a few seconds."
+    raise falcon.HTTPServiceUnavailable(description=detail, retry_after=RETRY_AFTER) from error
+
+
+def _serialize(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError) -> None:
+    phrase = HTTPStatus(error.status_code).phrase
+    title = phrase if error.title == error.status or not error.title else error.title
+    # "about:blank" says that the title is the status's own phrase (RFC 9457, section 4.2.1).
+    slug = title.lower().replace(" ", "-")
+    problem = {
+        "type": "about:blank" if title == phrase else f"urn:problem-type:{slug}",
+        "title": title,
+        "status": error.status_code,
+        "detail": error.description or _DETAILS.get(error.status_code, phrase),
+    }
+    resp.content_type = "application/problem+json"
+    resp.set_header("Cache-Control", "no-store")
+    resp.data = (json.dumps(problem, ensure_ascii=False) + "\n").encode()

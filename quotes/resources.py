@@ -1,0 +1,249 @@
+"""The service over HTTP: thin Falcon resources, and the application that holds them.
+
+`api` is the WSGI application: `gunicorn quotes.resources:api`, or `quotes.resources.api` for Zappa.
+"""
+
+import functools
+import hashlib
+import json
+import logging
+from typing import Any, NamedTuple
+
+import falcon
+from falcon.util import mediatypes
+
+from quotes import __version__, parameters, problems
+from quotes.corpus import ANY, Filters
+from quotes.daily import Daily, DailyQuotes
+from quotes.errors import CorpusError, ParameterError, QuoteNotFound, QuoteTypeError, StateUnavailable
+from quotes.representations import MEDIA_TYPES, represent, represent_many
+from quotes.service import Service
+from quotes.settings import Settings
+
+DAILY_PARAMETERS = frozenset({"format", "date"})
+RANDOM_PARAMETERS = frozenset({"format", "category", "author", "min_length", "max_length", "count"})
+LONGEST_QUOTE = 999_999_999  # characters, that can be asked for
+MOST_AT_ONCE = 50  # quotes
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+NO_STORE = "no-store"
+
+log = logging.getLogger(__name__)
+
+
+class EveryAnswer:
+    """Set the headers that every answer carries, errors too."""
+
+    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool) -> None:
+        """Allow every origin to read the answer, and nobody to guess at its type."""
+        resp.set_header("Access-Control-Allow-Origin", "*")
+        resp.set_header("X-Content-Type-Options", "nosniff")
+        if req.method == "OPTIONS":
+            resp.set_header("Access-Control-Allow-Methods", resp.get_header("Allow") or "GET, HEAD, OPTIONS")
+            resp.set_header("Access-Control-Allow-Headers", "Accept, Authorization, If-None-Match, X-Api-Key")
+            resp.set_header("Access-Control-Max-Age", "86400")
+        else:
+            resp.set_header("Access-Control-Expose-Headers", "ETag, Retry-After")
+
+
+class _Ready(NamedTuple):
+    """Hold a day's answer, made once."""
+
+    body: bytes
+    etag: str
+    ends: float
+
+
+class DailyResource:
+    """Answer with the quote of today, or of an earlier day."""
+
+    def __init__(self, daily: DailyQuotes) -> None:
+        self._daily = daily
+        self._ready: dict[str, _Ready] = {}
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer `GET /daily`."""
+        self.answer(req, resp, parameters.parse(req.query_string, DAILY_PARAMETERS))
+
+    on_head = on_get
+
+    def answer(self, req: falcon.Request, resp: falcon.Response, given: dict[str, str]) -> None:
+        """Answer with the day's quote; today's stands ready as bytes until the day ends."""
+        form = _form(req, resp, given)
+        if "date" in given:
+            day = parameters.day(given, "date", self._daily.today())
+            assert day is not None
+            if day != self._daily.today():
+                _send_cacheable(req, resp, form, _make_ready(form, self._daily.quote_of(day), 0), IMMUTABLE)
+                return
+        now = self._daily.time()
+        ready = self._ready.get(form)
+        if ready is None or ready.ends <= now:
+            daily = self._daily.quote_of_today()
+            ready = _make_ready(form, daily, self._daily.end_of(daily.day))
+            if not daily.on_record:  # it may not be the day's quote after all: nobody may keep it
+                _send(resp, form, ready.body)
+                return
+            self._ready[form] = ready
+        _send_cacheable(req, resp, form, ready, f"public, max-age={max(0, int(ready.ends - now))}")
+
+
+class RandomResource:
+    """Answer with random quotes."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer `GET /`."""
+        self.answer(req, resp, parameters.parse(req.query_string, RANDOM_PARAMETERS))
+
+    on_head = on_get
+
+    def answer(self, req: falcon.Request, resp: falcon.Response, given: dict[str, str]) -> None:
+        """Answer with one quote, or with an array where a count is given."""
+        form = _form(req, resp, given)
+        count = parameters.integer(given, "count", 1, MOST_AT_ONCE)
+        filters = ANY
+        if not RANDOM_PARAMETERS.isdisjoint(given):
+            filters = Filters(
+                given.get("author"),
+                given.get("category"),
+                parameters.integer(given, "min_length", 0, LONGEST_QUOTE),
+                parameters.integer(given, "max_length", 0, LONGEST_QUOTE),
+            )
+        quotes = self._service.random(count or 1, filters)
+        if not quotes:
+            asked = " and ".join(f"{name} '{given[name]}'" for name in Filters._fields if name in given)
+            raise QuoteNotFound(f"No quote matches {asked}.")
+        _send(resp, form, represent(form, quotes[0]) if count is None else represent_many(form, quotes))
+
+
+class QuoteResource:
+    """Answer with the daily quote or a random one, as `type` says."""
+
+    def __init__(self, daily: DailyResource, random: RandomResource) -> None:
+        self._answers = {"daily": daily.answer, "random": random.answer}
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer `GET /quote`."""
+        given = parameters.parse(req.query_string, _QUOTE_PARAMETERS)
+        answer = self._answers.get(given.get("type", "daily"))
+        if answer is None:
+            raise QuoteTypeError
+        answer(req, resp, given)
+
+    on_head = on_get
+
+
+_QUOTE_PARAMETERS = DAILY_PARAMETERS | RANDOM_PARAMETERS | {"type"}
+
+
+class HealthResource:
+    """Tell how the service is."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer `GET /health`: 200 while every part of our own works, 503 otherwise.
+
+        An upstream that is down is no ill health: the corpus answers.
+        """
+        healthy, today = True, False
+        try:
+            self._service.corpus.of_day(self._service.daily.today())
+        except CorpusError as error:
+            log.error("%s", error)
+            healthy = False
+        database = self._service.database
+        state = {"kind": database.kind, "shared": database.shared, "status": "ok"}
+        try:
+            today = self._service.daily.is_stored(self._service.daily.today())
+        except StateUnavailable as error:
+            log.error("%s", error)
+            healthy, state["status"] = False, "unavailable"
+        report = {
+            "status": "ok" if healthy else "unavailable",
+            "version": __version__,
+            "database": state,
+            "upstream": self._upstream(),
+            "today": today,
+        }
+        resp.status = 200 if healthy else 503
+        resp.set_header("Cache-Control", NO_STORE)
+        resp.data = (json.dumps(report) + "\n").encode()
+
+    on_head = on_get
+
+    def _upstream(self) -> dict[str, str]:
+        upstream = self._service.upstream
+        if upstream is None:
+            return {"status": "off"}
+        error = {"error": str(upstream.error)} if upstream.error else {}
+        return {"status": upstream.status, **error}
+
+
+def create_api(settings: Settings, service: Service | None = None) -> "falcon.App[Any, Any]":
+    """Make the WSGI application; nothing is opened, written or connected to.
+
+    Args:
+        settings: The settings.
+        service: The parts to answer with, by default those that the settings name.
+    """
+    service = service or Service.of(settings)
+    app = falcon.App(media_type="application/json", middleware=[EveryAnswer()])
+    problems.add_to(app)
+    daily, random = DailyResource(service.daily), RandomResource(service)
+    app.add_route("/", random)
+    app.add_route("/quote", QuoteResource(daily, random))
+    app.add_route("/daily", daily)
+    app.add_route("/health", HealthResource(service))
+    return app
+
+
+def _form(req: falcon.Request, resp: falcon.Response, given: dict[str, str]) -> str:
+    """Return the representation to answer with: what `format` says, else what `Accept` prefers."""
+    resp.set_header("Vary", "Accept")
+    form = given.get("format")
+    if form is not None:
+        if form not in MEDIA_TYPES:
+            raise ParameterError("format", f"is none of {', '.join(MEDIA_TYPES)}")
+        return form
+    form = _preferred(req.get_header("Accept") or "*/*")
+    if form is None:
+        raise falcon.HTTPNotAcceptable(description=f"This can be had as {', '.join(MEDIA_TYPES.values())}.")
+    return form
+
+
+@functools.lru_cache(maxsize=256)
+def _preferred(accept: str) -> str | None:
+    try:
+        best = mediatypes.best_match(MEDIA_TYPES.values(), accept)
+    except falcon.InvalidMediaType:
+        return None
+    return next((form for form, media_type in MEDIA_TYPES.items() if media_type == best), None)
+
+
+def _send(resp: falcon.Response, form: str, body: bytes, caching: str = NO_STORE) -> None:
+    resp.content_type = MEDIA_TYPES[form]
+    resp.set_header("Cache-Control", caching)
+    resp.data = body
+
+
+def _make_ready(form: str, daily: Daily, ends: float) -> _Ready:
+    body = represent(form, daily.quote, date=daily.day.isoformat())
+    return _Ready(body, hashlib.sha256(body).hexdigest()[:32], ends)
+
+
+def _send_cacheable(req: falcon.Request, resp: falcon.Response, form: str, ready: _Ready, caching: str) -> None:
+    """Send an answer with its validator, or 304 where the client has it (RFC 9110, section 13.1.2)."""
+    resp.set_header("ETag", f'"{ready.etag}"')
+    if req.get_header("If-None-Match") and any(tag in ("*", ready.etag) for tag in req.if_none_match or ()):
+        resp.set_header("Cache-Control", caching)
+        resp.status = falcon.HTTP_NOT_MODIFIED
+    else:
+        _send(resp, form, ready.body, caching)
+
+
+api = create_api(Settings.from_environ())

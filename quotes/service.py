@@ -1,0 +1,60 @@
+"""The service's parts, put together from its settings: what every entry point begins with."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from quotes.corpus import ANY, EMBEDDED, Corpus, Filters
+from quotes.daily import DailyQuotes
+from quotes.database import Database, open_database
+from quotes.mashape import Mashape
+from quotes.quote import Quote
+from quotes.settings import Settings
+
+
+@dataclass(frozen=True)
+class Service:
+    """Hold the parts; `Service.of(settings)` makes them. Nothing is opened before it is used."""
+
+    corpus: Corpus
+    upstream: Mashape | None
+    database: Database
+    daily: DailyQuotes
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Service":
+        """Put the parts together as the settings say."""
+        corpus = Corpus(partial(built_corpus, settings))
+        upstream = None
+        if settings.upstream_endpoint:
+            upstream = Mashape(settings.upstream_endpoint, settings.upstream_key)
+        database = open_database(settings.database_url, on_lambda=settings.on_lambda)
+        return cls(corpus, upstream, database, DailyQuotes(corpus, upstream, database, settings.timezone))
+
+    def random(self, count: int = 1, filters: Filters = ANY) -> list[Quote]:
+        """Return different random quotes: from the upstream, and from the corpus what that cannot give.
+
+        The upstream knows no filters, so filtered quotes are the corpus's.
+
+        Args:
+            count: How many are wanted.
+            filters: Which may be picked.
+
+        Raises:
+            CorpusError: The corpus cannot be read.
+        """
+        quotes = self.upstream.random(count) if self.upstream and filters == ANY else []
+        if len(quotes) == count:
+            return quotes
+        return quotes + self.corpus.random(count - len(quotes), filters)
+
+
+def built_corpus(settings: Settings) -> Path:
+    """Return the built corpus that the settings name, making it where it is missing or stale, never on Lambda.
+
+    Raises:
+        CorpusError: It cannot be built, or it is missing on Lambda.
+    """
+    from quotes.corpus_builder import built_file
+
+    return built_file(settings.corpus or EMBEDDED, may_build=not settings.on_lambda)

@@ -1,0 +1,127 @@
+"""Settings: the only reader of the environment, each variable with its default, its check and its help.
+
+Nothing here connects to anything. AWS credentials are no settings of ours: boto3's own chain supplies them.
+"""
+
+import datetime as dt
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from quotes.errors import SettingError
+
+DATABASE_SCHEMES = ("sqlite", "postgresql", "cockroachdb")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def _text(value: str) -> str:
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("holds characters other than printable ASCII")
+    return value
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(_text(value))
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is not an http:// or https:// URL")
+    return value
+
+
+def _database_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in DATABASE_SCHEMES:
+        raise ValueError(f"starts with none of {', '.join(f'{scheme}://' for scheme in DATABASE_SCHEMES)}")
+    if parts.scheme == "sqlite" and (parts.netloc or parts.path in ("", "/", "/:memory:")):
+        raise ValueError("needs a file: sqlite:///quotes.db (relative) or sqlite:////srv/quotes.db (absolute)")
+    if parts.scheme != "sqlite" and not (parts.hostname or parts.query) or not parts.path.strip("/"):
+        raise ValueError(f"needs a host and a database name: {parts.scheme}://user:password@host/name")
+    return value
+
+
+def _timezone(value: str) -> dt.tzinfo:
+    if value.upper() == "UTC":
+        return dt.UTC
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{value!r} is not an IANA time zone such as Asia/Kolkata") from error
+
+
+def _corpus(value: str) -> Path:
+    path = Path(value)
+    if path.suffix not in (".jsonl", ".sqlite3"):
+        raise ValueError("is neither a .jsonl file nor a .sqlite3 file built from one")
+    if not path.is_file():
+        raise ValueError(f"there is no file {value}")
+    return path
+
+
+def _log_level(value: str) -> str:
+    if value.upper() not in LOG_LEVELS:
+        raise ValueError(f"is none of {', '.join(LOG_LEVELS)}")
+    return value.upper()
+
+
+def _port(value: str) -> int:
+    if not (value.isascii() and value.isdigit()) or not 1 <= int(value) <= 65535:
+        raise ValueError("is not a port number between 1 and 65535")
+    return int(value)
+
+
+def _setting(variable: str, default: Any, parse: Callable[[str], Any], help_text: str) -> Any:
+    return field(default=default, metadata={"variable": variable, "parse": parse, "help": help_text})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Hold every setting, read once; `Settings.from_environ()` reads and checks them."""
+
+    upstream_endpoint: str | None = _setting(
+        "Mashape_API_Endpoint", None, _http_url, "URL of the upstream quote API; without it the corpus answers"
+    )
+    upstream_key: str = _setting("X_Mashape_Key", "", _text, "key sent to the upstream as X-Mashape-Key")
+    database_url: str = _setting(
+        "DATABASE_URL",
+        "sqlite:///quotes.db",
+        _database_url,
+        "where the served days are kept: sqlite:///path, postgresql://… or cockroachdb://…",
+    )
+    timezone: dt.tzinfo = _setting("QUOTES_TIMEZONE", dt.UTC, _timezone, "IANA time zone whose midnight starts a day")
+    corpus: Path | None = _setting(
+        "QUOTES_CORPUS", None, _corpus, "another corpus: a .jsonl file, or the .sqlite3 file built from one"
+    )
+    log_level: str = _setting("LOG_LEVEL", "INFO", _log_level, ", ".join(LOG_LEVELS))
+    port: int = _setting("PORT", 8000, _port, "port that `serve` listens on")
+    host: str = _setting("HOST", "127.0.0.1", _text, "address that `serve` listens on; 0.0.0.0 for every interface")
+    on_lambda: bool = False
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings from environment variables; an empty variable counts as not set.
+
+        Args:
+            environ: The variables, by default those of the process.
+
+        Returns:
+            The settings, checked.
+
+        Raises:
+            SettingError: A value is not usable; the message names the variable, never a secret's value.
+        """
+        values: dict[str, Any] = {"on_lambda": "AWS_LAMBDA_FUNCTION_NAME" in environ}
+        if values["on_lambda"]:
+            # Only /tmp can be written there (AWS Lambda developer guide, "Execution environment").
+            values["database_url"] = "sqlite:////tmp/quotes.db"
+        for setting in fields(cls):
+            variable = setting.metadata.get("variable", "")
+            raw = environ.get(variable, "").strip()
+            if raw:
+                try:
+                    values[setting.name] = setting.metadata["parse"](raw)
+                except ValueError as error:
+                    raise SettingError(variable, str(error)) from error
+        return cls(**values)
