@@ -1,0 +1,76 @@
+"""What every test may use: a frozen clock, a service on files of its own, and no network but this machine's."""
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from falcon import testing
+from pytest_socket import socket_allow_hosts
+
+from quotes.corpus import Corpus
+from quotes.corpus_builder import built_file
+from quotes.daily import DailyQuotes
+from quotes.database import Database, open_database
+from quotes.mashape import Mashape
+from quotes.resources import create_api
+from quotes.service import Service
+from quotes.settings import Settings
+
+NOON = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
+
+
+class Clock:
+    """Tell a time that only the test moves."""
+
+    def __init__(self, now: dt.datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += dt.timedelta(**by)
+
+
+@pytest.fixture(autouse=True)
+def _only_this_machine() -> None:
+    socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Corpus:
+    """Return the embedded corpus."""
+    return Corpus(built_file)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    """Return a database of the test's own."""
+    return open_database(f"sqlite:///{tmp_path}/quotes.db")
+
+
+@pytest.fixture
+def make_service(corpus: Corpus, database: Database, clock: Clock) -> Callable[..., Service]:
+    """Return a maker of services on the test's database and clock; parts of it can be given."""
+
+    def make(
+        upstream: Mashape | None = None,
+        database: Database = database,
+        corpus: Corpus = corpus,
+        timezone: dt.tzinfo = dt.UTC,
+    ) -> Service:
+        return Service(corpus, upstream, database, DailyQuotes(corpus, upstream, database, timezone, now=clock))
+
+    return make
+
+
+@pytest.fixture
+def client(make_service: Callable[..., Service]) -> testing.TestClient:
+    """Return a client of the WSGI application, without upstream."""
+    return testing.TestClient(create_api(Settings(), make_service()))
