@@ -1,0 +1,166 @@
+"""The README is true: examples answer as printed, commands run, every setting, route and command is named."""
+
+import dataclasses
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import pytest
+
+from quotes.__main__ import _parser
+from quotes.corpus import Corpus
+from quotes.representations import represent
+from quotes.resources import create_api
+from quotes.settings import Settings
+
+from .conftest import NOON
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONSOLES = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+EXAMPLES = [
+    (command, output)
+    for console in CONSOLES
+    for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", console, re.MULTILINE)
+]
+CURLS = [(command, output) for command, output in EXAMPLES if command.startswith("curl")]
+COMMANDS = [(command, output) for command, output in EXAMPLES if command.startswith(".venv/bin/python")]
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def served(make_service) -> Iterator[str]:
+    """Serve on the day that the README speaks of."""
+    with make_server("127.0.0.1", 0, create_api(Settings(), make_service()), handler_class=_Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_every_example_is_a_curl_line_or_a_command_of_ours():
+    assert CURLS
+    assert COMMANDS
+    assert len(CURLS) + len(COMMANDS) == len(EXAMPLES)
+
+
+@pytest.mark.parametrize(("command", "output"), CURLS, ids=[command for command, _ in CURLS])
+def test_a_curl_line_answers_as_printed(served: str, corpus: Corpus, command: str, output: str):
+    # The health example follows a first request for today's quote, as a reader's would.
+    urllib.request.urlopen(f"http://{served}/daily").close()
+    answer = subprocess.run(
+        ["bash", "-c", f"{command.replace('localhost:8000', served)} --silent --max-time 10"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    if command.endswith("/quote?type=random'"):
+        printed, given = json.loads(output), json.loads(answer)
+        assert list(given) == list(printed)
+        everything = {quote.id: quote._asdict() for quote in corpus.random(corpus.size)}
+        assert printed == everything[printed["id"]]
+    elif output.startswith("["):
+        assert sorted(json.loads(answer), key=json.dumps) == sorted(json.loads(output), key=json.dumps)
+    else:
+        assert answer == output
+
+
+@pytest.mark.parametrize(("command", "output"), COMMANDS, ids=[command for command, _ in COMMANDS])
+def test_a_command_prints_what_is_printed(command: str, output: str, tmp_path: Path, corpus: Corpus, clock):
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    program = shlex.split(command.replace(".venv/bin/python", sys.executable))
+    printed = subprocess.run(program, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
+    if command.endswith(" today"):
+        assert output == represent("text", corpus.of_day(NOON.date())).decode()
+        assert printed.stdout.count("\n\N{EM DASH} ") == 1
+    else:
+        assert printed.stdout == output
+
+
+def test_make_serve_answers(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environ = os.environ | {"PORT": str(port), "DATABASE_URL": f"sqlite:///{tmp_path}/quotes.db"}
+    server = subprocess.Popen(["make", "serve"], cwd=ROOT, env=environ, start_new_session=True)
+    try:
+        answer = _wait_for(f"http://127.0.0.1:{port}/quote?type=daily", server)
+        assert set(answer) == {"quote", "author", "category", "source", "id", "date"}
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=30)
+
+
+def test_gunicorn_is_started_as_the_readme_says(tmp_path: Path):
+    (line,) = re.findall(r"^\.venv/bin/gunicorn .*$", README, re.MULTILINE)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program = line.replace(".venv/bin/gunicorn", str(Path(sys.executable).parent / "gunicorn")).replace(
+        "0.0.0.0:8000", f"127.0.0.1:{port}"
+    )
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    server = subprocess.Popen(shlex.split(program), cwd=tmp_path, env=environ, start_new_session=True)
+    try:
+        assert _wait_for(f"http://127.0.0.1:{port}/health", server)["status"] == "ok"
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(timeout=30)
+
+
+def test_the_two_commands_are_targets_of_the_makefile():
+    assert "```sh\nmake serve\nmake test\n```" in README
+    helped = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {"help", "install", "serve", "test", "bench", "format"} <= {line.split()[0] for line in helped.splitlines()}
+
+
+def test_the_readme_names_every_setting_with_its_default_and_no_other():
+    rows = dict(re.findall(r"^\| `([A-Za-z_]+)` \| (.*?) \|", README, re.MULTILINE))
+    settings = {s.metadata["variable"]: s.default for s in dataclasses.fields(Settings) if "variable" in s.metadata}
+    assert set(rows) == set(settings)
+    assert {name for name, default in settings.items() if isinstance(default, str | int) and default != ""} == {
+        name for name, shown in rows.items() if shown.strip("`") == str(settings[name])
+    } - {"QUOTES_TIMEZONE"}
+
+
+def test_the_readme_names_every_command_and_no_other():
+    commands = set(re.findall(r"^\| `python -m quotes (\w+)` \|", README, re.MULTILINE))
+    (choices,) = [action.choices for action in _parser()._actions if action.choices]
+    assert commands == set(choices)
+
+
+def test_the_readme_names_every_route_and_no_other(make_service):
+    named = set(re.findall(r"[` ](/[a-z-]*)(?=[?`{])", "\n".join(re.findall(r"^\| `GET .*$", README, re.MULTILINE))))
+    app = create_api(Settings(), make_service())
+    answered = {path for path in named if app._router.find(path) is not None}
+    assert named == answered == {"/", "/quote", "/daily", "/health"}
+
+
+def _wait_for(url: str, server: subprocess.Popen) -> dict:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return json.load(answer)
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"no answer from {url}")
+
+
+if shutil.which("curl") is None:
+    raise RuntimeError("The README's examples are run with curl; install it: apt-get install curl")
