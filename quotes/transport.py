@@ -6,6 +6,7 @@ budget is spent the caller goes on and the socket is shut down, which ends the t
 """
 
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Mapping
@@ -38,13 +39,14 @@ class Transport:
         self._url = url
         self._params = dict(params)
         self._budget = budget
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.trust_env = False  # the environment is read by settings.py alone, and no .netrc is sent
         self._session.headers.update(headers)
-        # One more try, and only where the connection broke before an answer began: a GET is safe to repeat.
-        retry = urllib3.Retry(total=1, status=0, other=0, redirect=0, backoff_factor=0.1, raise_on_redirect=False)
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _Adapter(max_retries=retry))
+            self._session.mount(scheme, _Adapter())
+        # What it logs of broken answers may hold anything that the upstream says, our key included.
+        for name in ("urllib3.connection", "urllib3.connectionpool"):
+            logging.getLogger(name).setLevel(logging.ERROR)
 
     def get(self) -> Answer:
         """Return the answer's status, its headers by names in lower case, and its body.
@@ -77,24 +79,32 @@ class _Exchange(threading.Thread):
 
     def run(self) -> None:
         _running.exchange = self
-        timeout = (min(CONNECT_TIMEOUT, self._budget), self._budget)
         try:
-            with self._session.get(
-                self._url, params=self._params, timeout=timeout, allow_redirects=False, stream=True
-            ) as response:
-                body = b""
-                for chunk in response.iter_content(chunk_size=16 * 1024):
-                    body += chunk
-                    if len(body) > SIZE_LIMIT:
-                        self.error = UpstreamRubbish(f"its answer is larger than {SIZE_LIMIT // 1024} KiB")
-                        return
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                self.answer = (response.status_code, headers, body)
+            try:
+                self._ask()
+            except requests.ConnectionError:
+                if self._over:
+                    return
+                self._ask()  # once more: a kept connection may have been closed, and a GET is safe to repeat
         except requests.Timeout:
             self.error = UpstreamTimeout("it did not answer in time")
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             # The text of these errors holds the URL, which may hold a secret: only the kind is told.
             self.error = UpstreamUnreachable(f"the connection failed ({_kind(error)})")
+
+    def _ask(self) -> None:
+        timeout = (min(CONNECT_TIMEOUT, self._budget), self._budget)
+        with self._session.get(
+            self._url, params=self._params, timeout=timeout, allow_redirects=False, stream=True
+        ) as response:
+            body = b""
+            for chunk in response.iter_content(chunk_size=16 * 1024):
+                body += chunk
+                if len(body) > SIZE_LIMIT:
+                    self.error = UpstreamRubbish(f"its answer is larger than {SIZE_LIMIT // 1024} KiB")
+                    return
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            self.answer = (response.status_code, headers, body)
 
     def waits_on(self, sock: socket.socket) -> None:
         """Remember the socket; shut it down at once where the time is over already."""
@@ -115,6 +125,11 @@ _running = threading.local()
 def _kind(error: BaseException) -> str:
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return type(reason or error).__name__
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Follow no redirect, nor look where it leads: requests would read its whole body first."""
 
 
 class _HTTPConnection(HTTPConnection):

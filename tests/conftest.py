@@ -33,6 +33,16 @@ class Clock:
         self.now += dt.timedelta(**by)
 
 
+class Seconds:
+    """Tell seconds that only the test lets pass."""
+
+    def __init__(self) -> None:
+        self.passed = 0.0
+
+    def __call__(self) -> float:
+        return self.passed
+
+
 @pytest.fixture(autouse=True)
 def _only_this_machine() -> None:
     socket_allow_hosts(["127.0.0.1", "::1"], allow_unix_socket=True)
@@ -41,6 +51,12 @@ def _only_this_machine() -> None:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    """Return the clock for waiting."""
+    return Seconds()
 
 
 @pytest.fixture(scope="session")
