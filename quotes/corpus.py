@@ -11,9 +11,9 @@ import random
 import sqlite3
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from quotes.errors import CorpusError
 from quotes.quote import Quote
@@ -24,10 +24,22 @@ FORMAT = 1  # of the built file; raise it when the builder writes another one
 _QUOTE = "quotes.quote, quotes.author, quotes.category, quotes.source, quotes.id"
 _BY_NUMBER = f"SELECT {_QUOTE} FROM quotes WHERE n = ?"  # noqa: S608
 _BY_DAY = f"SELECT {_QUOTE} FROM days JOIN quotes USING (n) WHERE position = ?"  # noqa: S608
-_BY_RANK = f"SELECT {_QUOTE} FROM picks JOIN quotes USING (n) WHERE scope = ? AND rank = ?"  # noqa: S608
+_BY_RANK = "SELECT n FROM picks WHERE scope = ? AND rank = ?"
 _SCOPE = "SELECT scope, size FROM scopes WHERE author_key = ? AND category_key = ?"
 _FIRST_RANK = "SELECT rank FROM picks WHERE scope = ? AND length >= ? ORDER BY length, rank LIMIT 1"
 _LAST_RANK = "SELECT rank FROM picks WHERE scope = ? AND length <= ? ORDER BY length DESC, rank DESC LIMIT 1"
+
+_NO_LIMIT = 2**31  # characters; SQLite has no longer text
+
+
+class Draws(Protocol):
+    """Draw numbers, as `random.Random` and the random module do."""
+
+    def randrange(self, stop: int, /) -> int:
+        """Return a number below `stop`, each equally likely."""
+
+    def sample(self, population: Sequence[int], k: int) -> list[int]:
+        """Return `k` different members."""
 
 
 class Filters(NamedTuple):
@@ -51,7 +63,8 @@ ANY = Filters()
 
 def key(name: str) -> str:
     """Fold a name so that it compares without regard to case (Unicode, section 3.13: NFKC and case folding)."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    text = name.encode(errors="replace").decode()  # a shell's argument may hold bytes that are no text
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 class Corpus:
@@ -59,14 +72,16 @@ class Corpus:
 
     Args:
         find: Returns the path of the built file; called once, on first use.
-        rng: Source of the random picks. The system's by default: processes that were forked after the import must
-            not draw the same numbers.
+        rng: Source of the random picks; by default the random module itself, which seeds itself anew in each forked
+            process, so that no two draw the same numbers.
     """
 
-    def __init__(self, find: Callable[[], Path], rng: random.Random | None = None) -> None:
+    def __init__(self, find: Callable[[], Path], rng: Draws = random) -> None:
         self._find = find
-        self._rng = rng or random.SystemRandom()
-        self._local = threading.local()
+        self._rng = rng
+        self._opening = threading.Lock()
+        self._reading = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
         self._size: int | None = None
 
     @property
@@ -77,7 +92,7 @@ class Corpus:
             CorpusError: The library cannot be read.
         """
         if self._size is None:
-            self._size = int(self._row("SELECT count(*) FROM quotes")[0])
+            self._size = int(self._row("SELECT max(n) + 1 FROM quotes")[0])
         return self._size
 
     def random(self, count: int = 1, filters: Filters = ANY) -> list[Quote]:
@@ -93,17 +108,29 @@ class Corpus:
         Raises:
             CorpusError: The library cannot be read.
         """
-        if filters is ANY:
-            return [Quote(*self._row(_BY_NUMBER, n)) for n in self._sample(range(self.size), count)]
+        return [self.numbered(n) for n in self.draw(count, filters)]
+
+    def draw(self, count: int = 1, filters: Filters = ANY) -> list[int]:
+        """Pick as `random` does, and return the quotes' numbers."""
+        if filters == ANY:
+            return self._sample(range(self.size), count)
         author, category = key(filters.author or ""), key(filters.category or "")
-        found = self._execute(_SCOPE, author, category).fetchone()
+        found = self._first(_SCOPE, author, category)
         if found is None:
             return []
         scope, size = found
         ranks = range(size)
         if filters.min_length is not None or filters.max_length is not None:
             ranks = self._ranks_of_length(scope, filters.min_length, filters.max_length)
-        return [Quote(*self._row(_BY_RANK, scope, rank)) for rank in self._sample(ranks, count)]
+        return [self._row(_BY_RANK, scope, rank)[0] for rank in self._sample(ranks, count)]
+
+    def numbered(self, n: int) -> Quote:
+        """Return the quote with a number, from 0 to `size` - 1; the number is this file's own, unlike the quote's id.
+
+        Raises:
+            CorpusError: The library cannot be read.
+        """
+        return Quote(*self._row(_BY_NUMBER, n))
 
     def of_day(self, day: dt.date) -> Quote:
         """Return the quote that this library has for a day: a pure function of the day and the library.
@@ -122,27 +149,38 @@ class Corpus:
         return self._rng.sample(ranks, min(count, len(ranks)))
 
     def _ranks_of_length(self, scope: int, shortest: int | None, longest: int | None) -> range:
-        first = self._execute(_FIRST_RANK, scope, shortest or 0).fetchone()
-        last = self._execute(_LAST_RANK, scope, 2**31 if longest is None else longest).fetchone()
+        first = self._first(_FIRST_RANK, scope, min(shortest or 0, _NO_LIMIT))
+        last = self._first(_LAST_RANK, scope, _NO_LIMIT if longest is None else min(longest, _NO_LIMIT))
         return range(first[0], last[0] + 1) if first and last else range(0)
 
-    def _row(self, sql: str, *values: object) -> tuple[str, ...]:
-        row: tuple[str, ...] | None = self._execute(sql, *values).fetchone()
+    def _row(self, sql: str, *values: object) -> tuple[Any, ...]:
+        row = self._first(sql, *values)
         if row is None:
             raise CorpusError("The corpus file has holes; build it again with `make corpus`.")
         return row
 
-    def _execute(self, sql: str, *values: object) -> sqlite3.Cursor:
+    def _first(self, sql: str, *values: object) -> tuple[Any, ...] | None:
+        """Return the first row of an answer; one thread at a time, for a statement is kept and used by all."""
         try:
-            return self._connection().execute(sql, values)
+            db = self._db
+            with self._reading:
+                row: tuple[Any, ...] | None = db.execute(sql, values).fetchone()
         except sqlite3.Error as error:
             raise CorpusError(f"The corpus cannot be read ({error}); build it again with `make corpus`.") from error
+        return row
 
-    def _connection(self) -> sqlite3.Connection:
-        try:
-            connection: sqlite3.Connection = self._local.connection
-        except AttributeError:
-            # Immutable: no lock, no journal, and it works on a read-only file system (sqlite.org/uri.html).
-            uri = f"{self._find().absolute().as_uri()}?immutable=1"
-            connection = self._local.connection = sqlite3.connect(uri, uri=True)
-        return connection
+    @property
+    def _db(self) -> sqlite3.Connection:
+        if self._connection is None:
+            with self._opening:
+                # Immutable: no lock, no journal, and it works on a read-only file system (sqlite.org/uri.html). One
+                # connection, and so one page cache, serves all threads.
+                self._connection = self._connection or sqlite3.connect(
+                    f"{self._find().absolute().as_uri()}?immutable=1", uri=True, check_same_thread=False
+                )
+        return self._connection
+
+    def __del__(self) -> None:
+        """Close the library."""
+        if self._connection:
+            self._connection.close()

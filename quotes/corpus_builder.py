@@ -9,6 +9,7 @@ import json
 import sqlite3
 import tempfile
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +19,7 @@ from quotes.corpus import EMBEDDED, FORMAT, key
 from quotes.errors import CorpusError
 
 _REQUIRED = ("id", "quote", "author", "category")
+_OPTIONAL = ("work", "place", "translator", "speaker")
 
 _SCHEMA = """
 PRAGMA page_size = 4096;
@@ -111,11 +113,11 @@ def build(text: Path, target: Path) -> None:
             unfinished = Path(folder) / target.name
             with closing(sqlite3.connect(unfinished)) as db:
                 db.executescript(_SCHEMA)
-                for line in _lines(text):
+                for number, line in _lines(text):
                     try:
                         db.execute("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", line)
                     except sqlite3.IntegrityError as error:
-                        raise CorpusError(f"{text.name}: the id {line[0]!r} is given twice.") from error
+                        raise CorpusError(f"{text.name}, line {number}: 'id' {line[0]!r} is given twice.") from error
                 db.executescript(_NUMBER)
                 numbers = _arrange(db)
                 if not numbers:
@@ -151,29 +153,41 @@ def source_of(line: dict[str, Any]) -> str | None:
     return ", ".join(parts) + year
 
 
-def _lines(text: Path) -> Iterator[tuple[object, ...]]:
+def _lines(text: Path) -> Iterator[tuple[int, tuple[object, ...]]]:
     with text.open("rb") as lines:
         for number, raw in enumerate(lines, 1):
             if not raw.strip():
                 continue
             try:
                 line = json.loads(raw)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise CorpusError(f"{text.name}, line {number}: not JSON in UTF-8 ({error}).") from error
             if not isinstance(line, dict):
                 raise CorpusError(f"{text.name}, line {number}: not a JSON object.")
-            for name in _REQUIRED:
-                if not isinstance(line.get(name), str) or not line[name].strip():
+            for name in _REQUIRED + _OPTIONAL:
+                if not _is_text(line.get(name)) and (name in _REQUIRED or line.get(name) is not None):
                     raise CorpusError(f"{text.name}, line {number}: '{name}' is missing or not a text.")
+            if line.get("year") is not None and not isinstance(line["year"], int):
+                raise CorpusError(f"{text.name}, line {number}: 'year' is not a number.")
             shuffle = int.from_bytes(hashlib.sha256(line["id"].encode()).digest()[:6])
             yield (
-                *(line[name] for name in _REQUIRED),
-                source_of(line),
-                key(line["author"]),
-                key(line["category"]),
-                len(line["quote"]),
-                shuffle,
+                number,
+                (
+                    *(line[name] for name in _REQUIRED),
+                    source_of(line),
+                    key(line["author"]),
+                    key(line["category"]),
+                    len(line["quote"]),
+                    shuffle,
+                ),
             )
+
+
+def _is_text(value: object) -> bool:
+    """Tell whether a value is a text that can be encoded and stored anywhere: no lone surrogate, no NUL."""
+    if not isinstance(value, str) or not value.strip():
+        return False
+    return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value)
 
 
 def _arrange(db: sqlite3.Connection) -> "array[int]":
@@ -202,8 +216,22 @@ def _arrange(db: sqlite3.Connection) -> "array[int]":
                         break
                     swap(at, other)
             else:
-                break  # one author has more than half: it cannot be done
+                return _interleave(numbers, authors)
     return numbers
+
+
+def _interleave(numbers: "array[int]", authors: "array[int]") -> "array[int]":
+    """Return the numbers, neighbours by different authors unless one author has more than half.
+
+    Author after author, the one with most quotes first, they fill every second place, and then those in between.
+    """
+    most = Counter(authors)
+    order = sorted(range(len(numbers)), key=lambda at: (-most[authors[at]], authors[at], at))
+    places = [*range(0, len(numbers), 2), *range(1, len(numbers), 2)]
+    arranged = array("l", numbers)
+    for place, at in zip(places, order, strict=True):
+        arranged[place] = numbers[at]
+    return arranged
 
 
 def _fingerprint(text: Path) -> str:
