@@ -1,8 +1,11 @@
 """Query parameters: decoded strictly, checked, and refused with an error that names them."""
 
 import datetime as dt
+import functools
 import re
+import unicodedata
 from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
 from quotes.errors import ParameterError
@@ -13,8 +16,11 @@ _DIGITS = re.compile(r"[0-9]{1,9}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def parse(query_string: str, known: frozenset[str]) -> dict[str, str]:
+@functools.lru_cache(maxsize=512)
+def parse(query_string: str, known: frozenset[str]) -> Mapping[str, str]:
     """Return the known parameters of a query string; others are ignored, whatever they hold.
+
+    Most requests ask the same, so the last answers are kept.
 
     Args:
         query_string: As WSGI has it: percent-encoded, other bytes as Latin-1 (PEP 3333).
@@ -33,17 +39,18 @@ def parse(query_string: str, known: frozenset[str]) -> dict[str, str]:
         if name in found:
             raise ParameterError(name, "is given twice")
         try:
-            value = _bytes(raw_value).decode("utf-8").strip()
+            value = _bytes(raw_value).decode("utf-8")
         except UnicodeDecodeError as error:
             raise ParameterError(name, "is not UTF-8") from error
+        if any(unicodedata.category(char) == "Cc" for char in value):
+            raise ParameterError(name, "holds control characters")
+        value = value.strip()
         if not value:
             raise ParameterError(name, "is empty")
         if len(value) > LONGEST:
             raise ParameterError(name, f"is longer than {LONGEST} characters")
-        if any(char < " " or char == "\x7f" for char in value):
-            raise ParameterError(name, "holds control characters")
         found[name] = value
-    return found
+    return MappingProxyType(found)
 
 
 def integer(parameters: Mapping[str, str], name: str, lowest: int, highest: int) -> int | None:

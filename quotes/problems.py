@@ -50,7 +50,9 @@ def _unavailable(req: falcon.Request, resp: falcon.Response, error: Exception, p
 
 def _serialize(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError) -> None:
     phrase = HTTPStatus(error.status_code).phrase
-    title = phrase if error.title == error.status or not error.title else error.title
+    title = error.title or phrase
+    if title in (error.status, phrase.capitalize()):  # Falcon's own
+        title = phrase
     # "about:blank" says that the title is the status's own phrase (RFC 9457, section 4.2.1).
     slug = title.lower().replace(" ", "-")
     problem = {

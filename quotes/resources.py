@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import falcon
@@ -24,6 +25,7 @@ DAILY_PARAMETERS = frozenset({"format", "date"})
 RANDOM_PARAMETERS = frozenset({"format", "category", "author", "min_length", "max_length", "count"})
 LONGEST_QUOTE = 999_999_999  # characters, that can be asked for
 MOST_AT_ONCE = 50  # quotes
+KEPT_READY = 1000  # representations of random quotes
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 NO_STORE = "no-store"
@@ -67,7 +69,7 @@ class DailyResource:
 
     on_head = on_get
 
-    def answer(self, req: falcon.Request, resp: falcon.Response, given: dict[str, str]) -> None:
+    def answer(self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> None:
         """Answer with the day's quote; today's stands ready as bytes until the day ends."""
         form = _form(req, resp, given)
         if "date" in given:
@@ -93,6 +95,8 @@ class RandomResource:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        # A small library is answered from memory before long, a large one as before.
+        self._ready = functools.lru_cache(KEPT_READY)(self._represent)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer `GET /`."""
@@ -100,7 +104,7 @@ class RandomResource:
 
     on_head = on_get
 
-    def answer(self, req: falcon.Request, resp: falcon.Response, given: dict[str, str]) -> None:
+    def answer(self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> None:
         """Answer with one quote, or with an array where a count is given."""
         form = _form(req, resp, given)
         count = parameters.integer(given, "count", 1, MOST_AT_ONCE)
@@ -112,11 +116,24 @@ class RandomResource:
                 parameters.integer(given, "min_length", 0, LONGEST_QUOTE),
                 parameters.integer(given, "max_length", 0, LONGEST_QUOTE),
             )
-        quotes = self._service.random(count or 1, filters)
-        if not quotes:
+        body = self._one(form, filters) if count is None else self._many(form, filters, count)
+        if not body:
             asked = " and ".join(f"{name} '{given[name]}'" for name in Filters._fields if name in given)
             raise QuoteNotFound(f"No quote matches {asked}.")
-        _send(resp, form, represent(form, quotes[0]) if count is None else represent_many(form, quotes))
+        _send(resp, form, body)
+
+    def _one(self, form: str, filters: Filters) -> bytes | None:
+        if self._service.is_corpus_asked(filters):
+            numbers = self._service.corpus.draw(1, filters)
+            return self._ready(form, numbers[0]) if numbers else None
+        return represent(form, self._service.random(1, filters)[0])
+
+    def _many(self, form: str, filters: Filters, count: int) -> bytes | None:
+        quotes = self._service.random(count, filters)
+        return represent_many(form, quotes) if quotes else None
+
+    def _represent(self, form: str, n: int) -> bytes:
+        return represent(form, self._service.corpus.numbered(n))
 
 
 class QuoteResource:
@@ -157,7 +174,7 @@ class HealthResource:
             log.error("%s", error)
             healthy = False
         database = self._service.database
-        state = {"kind": database.kind, "shared": database.shared, "status": "ok"}
+        state = {"kind": database.kind, "status": "ok", "shared": database.shared, "meaning": database.meaning}
         try:
             today = self._service.daily.is_stored(self._service.daily.today())
         except StateUnavailable as error:
@@ -202,7 +219,7 @@ def create_api(settings: Settings, service: Service | None = None) -> "falcon.Ap
     return app
 
 
-def _form(req: falcon.Request, resp: falcon.Response, given: dict[str, str]) -> str:
+def _form(req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> str:
     """Return the representation to answer with: what `format` says, else what `Accept` prefers."""
     resp.set_header("Vary", "Accept")
     form = given.get("format")
@@ -210,7 +227,7 @@ def _form(req: falcon.Request, resp: falcon.Response, given: dict[str, str]) -> 
         if form not in MEDIA_TYPES:
             raise ParameterError("format", f"is none of {', '.join(MEDIA_TYPES)}")
         return form
-    form = _preferred(req.get_header("Accept") or "*/*")
+    form = _preferred((req.get_header("Accept") or "*/*").lower())
     if form is None:
         raise falcon.HTTPNotAcceptable(description=f"This can be had as {', '.join(MEDIA_TYPES.values())}.")
     return form

@@ -31,6 +31,10 @@ class Service:
         database = open_database(settings.database_url, on_lambda=settings.on_lambda)
         return cls(corpus, upstream, database, DailyQuotes(corpus, upstream, database, settings.timezone))
 
+    def is_corpus_asked(self, filters: Filters) -> bool:
+        """Tell whether random quotes come from the corpus alone: without upstream, and where there are filters."""
+        return self.upstream is None or filters != ANY
+
     def random(self, count: int = 1, filters: Filters = ANY) -> list[Quote]:
         """Return different random quotes: from the upstream, and from the corpus what that cannot give.
 
@@ -43,10 +47,14 @@ class Service:
         Raises:
             CorpusError: The corpus cannot be read.
         """
-        quotes = self.upstream.random(count) if self.upstream and filters == ANY else []
-        if len(quotes) == count:
-            return quotes
-        return quotes + self.corpus.random(count - len(quotes), filters)
+        if self.is_corpus_asked(filters):
+            return self.corpus.random(count, filters)
+        assert self.upstream is not None
+        different = {quote.quote: quote for quote in self.upstream.random(count)}
+        if len(different) < count:
+            for quote in self.corpus.random(count, filters):
+                different.setdefault(quote.quote, quote)
+        return list(different.values())[:count]
 
 
 def built_corpus(settings: Settings) -> Path:

@@ -6,6 +6,8 @@ from typing import Any
 
 from quotes.quote import Quote
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 MEDIA_TYPES = {"json": "application/json", "text": "text/plain; charset=utf-8"}
 
 
@@ -28,7 +30,7 @@ def represent_many(form: str, quotes: Sequence[Quote]) -> bytes:
 
 
 def _json(value: Any) -> bytes:
-    return (json.dumps(value, ensure_ascii=False) + "\n").encode()
+    return (_encode(value) + "\n").encode()
 
 
 def _text(quote: Quote) -> bytes:
