@@ -1,4 +1,4 @@
-"""The command line: `python -m quotes serve|today|random|check`."""
+"""The command line: `python -m quotes serve|today|random|check|state`."""
 
 import argparse
 import logging
@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from quotes import __version__
-from quotes.corpus import ANY, Filters
-from quotes.errors import QuotesError, StateUnavailable
+from quotes.corpus import Filters
+from quotes.database import Database, open_database
+from quotes.errors import QuotesError, SettingError, StateUnavailable
 from quotes.representations import represent, represent_many
 from quotes.service import Service, built_corpus
-from quotes.settings import Settings
+from quotes.settings import Settings, database_url
 
-WORKERS, THREADS = 2, 8  # a thread that waits for a slow upstream keeps nobody else waiting
+WORKERS, THREADS = 2, 16  # a thread that waits for a slow upstream keeps nobody else waiting
 REQUEST_TIMEOUT = 30  # seconds, after which gunicorn restarts a worker that hangs
 
 EXAMPLES = """\
@@ -23,6 +24,7 @@ examples:
   python -m quotes today                    print the quote of the day
   python -m quotes random --category love   print a random quote about love
   python -m quotes random --count 3 --max-length 80
+  python -m quotes state copy sqlite:///quotes.db s3://bucket/quotes.db
   python -m quotes check                    say what is wrong, and how to mend it
 """
 
@@ -39,7 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         settings = Settings.from_environ()
-        logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         run: Callable[[Settings, argparse.Namespace], int] = options.run
         return run(settings, options)
     except QuotesError as error:
@@ -71,6 +72,13 @@ def _parser() -> argparse.ArgumentParser:
     random.add_argument("--count", type=int, default=1, choices=range(1, 51), metavar="N", help="1 to 50 of them")
     random.set_defaults(run=_random)
 
+    state = commands.add_parser("state", help="move the state from one kind to another")
+    actions = state.add_subparsers(metavar="action", required=True)
+    copy = actions.add_parser("copy", help="copy every row FROM one database TO another; what is there already stays")
+    copy.add_argument("source", metavar="FROM", help="a DATABASE_URL")
+    copy.add_argument("target", metavar="TO", help="a DATABASE_URL")
+    copy.set_defaults(run=_copy)
+
     check = commands.add_parser("check", help="look at settings, corpus, database and upstream")
     check.set_defaults(run=_check)
     return parser
@@ -79,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(settings: Settings, options: argparse.Namespace) -> int:
     from gunicorn.app.base import BaseApplication
 
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     built_corpus(settings)  # before the workers ask for it
 
     class Server(BaseApplication):
@@ -87,6 +96,7 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
             self.cfg.set("workers", WORKERS)
             self.cfg.set("threads", THREADS)
             self.cfg.set("timeout", REQUEST_TIMEOUT)
+            self.cfg.set("control_socket_disable", True)  # it would make ~/.gunicorn
             self.cfg.set("accesslog", "-")
             self.cfg.set("access_log_format", '%(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms')
 
@@ -106,12 +116,28 @@ def _today(settings: Settings, options: argparse.Namespace) -> int:
 
 def _random(settings: Settings, options: argparse.Namespace) -> int:
     filters = Filters(options.author, options.category, options.min_length, options.max_length)
-    quotes = Service.of(settings).random(options.count, ANY if filters == ANY else filters)
+    quotes = Service.of(settings).random(options.count, filters)
     if not quotes:
         print("quotes: no quote matches.", file=sys.stderr)
         return 1
     sys.stdout.write(represent_many("text", quotes).decode())
     return 0
+
+
+def _copy(settings: Settings, options: argparse.Namespace) -> int:
+    from quotes.models import copy_state
+
+    source, target = (_named_database(name, url) for name, url in (("FROM", options.source), ("TO", options.target)))
+    rows, new = copy_state(source, target)
+    print(f"{rows} rows read, {new} of them new in the target; {rows - new} were there already and stay as they were.")
+    return 0
+
+
+def _named_database(name: str, url: str) -> Database:
+    try:
+        return open_database(database_url(url))
+    except ValueError as error:
+        raise SettingError(name, str(error)) from error
 
 
 def _check(settings: Settings, options: argparse.Namespace) -> int:
@@ -141,7 +167,7 @@ def _database(service: Service) -> _Finding:
         today = "on record" if service.daily.is_stored(service.daily.today()) else "not decided yet"
     except StateUnavailable as error:
         return "database", False, f"{error}. Look at DATABASE_URL, and whether it can be reached and written from here."
-    return "database", True, f"{database.kind}, schema up to date; today's quote is {today}"
+    return "database", True, f"{database.kind}: {database.meaning}; today's quote is {today}"
 
 
 def _upstream(service: Service) -> _Finding:

@@ -65,6 +65,7 @@ class DailyQuotes:
         self._now = now
         self._monotonic = monotonic
         self._deciding = threading.Lock()
+        self._state_is_down = False
         self._remembering = threading.Lock()
         self._known: dict[dt.date, Quote] = {}
         self._ask_state_from = 0.0
@@ -85,12 +86,16 @@ class DailyQuotes:
         """Return today's quote, deciding and storing it where nobody has yet."""
         day = self.today()
         quote = self._known.get(day)
-        if quote is None:
-            with self._deciding:  # one thread decides, the others find it decided
-                quote = self._known.get(day)
-                if quote is None:
-                    return self._decide(day)
-        return Daily(day, quote, on_record=True)
+        if quote is not None:
+            return Daily(day, quote, on_record=True)
+        # One thread decides and the others wait to find it decided; not for a state that is down.
+        if not self._deciding.acquire(blocking=not self._state_is_down):
+            return Daily(day, self._corpus.of_day(day), on_record=False)
+        try:
+            quote = self._known.get(day)
+            return Daily(day, quote, on_record=True) if quote else self._decide(day)
+        finally:
+            self._deciding.release()
 
     def quote_of(self, day: dt.date) -> Daily:
         """Return the quote of a day that has come: today's as `quote_of_today`, an earlier one as it was served.
@@ -120,10 +125,13 @@ class DailyQuotes:
         if self._monotonic() >= self._ask_state_from:
             try:
                 quote = self._stored(day) or self._store(day, self._choose(day))
-                return Daily(day, quote, on_record=True)
             except StateUnavailable as error:
+                self._state_is_down = True
                 self._ask_state_from = self._monotonic() + STATE_LEFT_ALONE_FOR
                 log.error("Today's quote is the corpus's pick, unrecorded: %s", error)
+            else:
+                self._state_is_down = False
+                return Daily(day, quote, on_record=True)
         return Daily(day, self._corpus.of_day(day), on_record=False)
 
     def _choose(self, day: dt.date) -> Quote:
@@ -137,7 +145,8 @@ class DailyQuotes:
     def _stored(self, day: dt.date) -> Quote | None:
         from quotes import models
 
-        return self._remember(day, self._database.read(lambda db: models.stored_quote(db, day)))
+        quote = self._database.read(lambda db: models.stored_quote(db, day), is_final=lambda quote: quote is not None)
+        return self._remember(day, quote)
 
     def _store(self, day: dt.date, chosen: Quote) -> Quote:
         from quotes import models
@@ -152,6 +161,7 @@ class DailyQuotes:
         if quote is not None:
             with self._remembering:
                 if len(self._known) >= DAYS_KEPT:
-                    self._known.pop(next(iter(self._known)))
+                    newest = max(self._known)
+                    self._known.pop(next(known for known in self._known if known != newest))
                 self._known[day] = quote
         return quote

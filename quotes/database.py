@@ -1,10 +1,11 @@
 """Which database a URL means, how it is opened, and how it is read and written.
 
-There is one way to read and one to write: a function that is given the open database, `read(question)` and
-`write(change)`. A change runs in a transaction, perhaps more than once, so it does nothing but talk to the database.
-No connection outlives its use: nothing goes stale, and a fork shares none.
+There is one way to read and one to write, whatever the URL: `read(question)` and `write(change)`, each with a function
+that is given the open database. A change runs in a transaction, perhaps more than once, so it does nothing but talk to
+the database.
 """
 
+import abc
 import contextlib
 import functools
 import logging
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from quotes.errors import SettingError, StateUnavailable
+from quotes.errors import StateUnavailable
 
 if TYPE_CHECKING:
     import peewee
@@ -27,83 +28,214 @@ Answer = TypeVar("Answer")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT = 5.0  # seconds that a writer waits for another one's lock
-CONNECT_TIMEOUT = 3  # seconds
+UNSHARED = "each instance has a file of its own, so the day's quote is the corpus's; set DATABASE_URL=s3://…"
 TRIES = 5  # of a change that lost against another one
+
+# PostgreSQL's appendix A: serialization_failure, deadlock_detected. CockroachDB asks for retries with the first.
+_LOST_AGAINST_ANOTHER = ("40001", "40P01")
 
 log = logging.getLogger(__name__)
 
 
-class Database:
-    """Read and write one database; safe to share between threads, opened on first use.
+def never(_: object) -> bool:
+    """Say that no answer is final."""
+    return False
 
-    Args:
-        url: `sqlite:///path`, `postgresql://…` or `cockroachdb://…`.
+
+class Database(abc.ABC):
+    """Read and write the state; safe to share between threads, opened on first use.
+
+    Attributes:
+        kind: `sqlite`, `s3`, `postgresql` or `cockroachdb`.
         shared: Whether every instance of the service sees this database.
+        meaning: What that means, in a sentence.
     """
 
-    def __init__(self, url: str, *, shared: bool) -> None:
-        self.kind = urlsplit(url).scheme
-        self.shared = shared
-        self._url = url
-        self._preparing = threading.Lock()
-        self._prepared = False
+    kind: str
+    shared: bool
+    meaning: str
 
-    def read(self, question: "Callable[[peewee.Database], Answer]") -> Answer:
-        """Return what `question` answers when it is given the open database.
+    @abc.abstractmethod
+    def read(
+        self, question: "Callable[[peewee.Database], Answer]", is_final: Callable[[Answer], bool] = never
+    ) -> Answer:
+        """Return what `question` answers when it is given the open database, with every write before this call seen.
+
+        Args:
+            question: Reads, and does nothing else.
+            is_final: Tells whether an answer can never change, so that it may come from an older copy: a row that is
+                immutable once it is there. Only state on S3 has copies; nothing is final by default.
 
         Raises:
             StateUnavailable: The database cannot be reached or read.
         """
-        with self._open() as db:
-            return question(db)
 
+    @abc.abstractmethod
     def write(self, change: "Callable[[peewee.Database], Answer]") -> Answer:
         """Run `change` in a transaction and return its result once it is committed.
 
         Raises:
-            StateUnavailable: The database cannot be reached or written; nothing was changed.
+            StateUnavailable: The database cannot be reached or written.
         """
+
+    @abc.abstractmethod
+    def is_there(self) -> bool:
+        """Tell whether there is a file, an object or a server, without making one as the first use would.
+
+        Raises:
+            StateUnavailable: It cannot be found out.
+        """
+
+
+class PeeweeDatabase(Database):
+    """Be a database that peewee connects to directly: a SQLite file here, a server in `server_database.py`.
+
+    Args:
+        url: Its URL.
+        shared: Whether every instance of the service sees it.
+        meaning: What that means.
+    """
+
+    def __init__(self, url: str, *, shared: bool, meaning: str) -> None:
+        self.kind = urlsplit(url).scheme
+        self.shared = shared
+        self.meaning = meaning
+        self._url = url
+        self._preparing = threading.Lock()
+        self._prepared = False
+
+    def read(
+        self, question: "Callable[[peewee.Database], Answer]", is_final: Callable[[Answer], bool] = never
+    ) -> Answer:
+        """Read; there are no copies, so every answer is current."""
         with self._open() as db:
-            return _in_transaction(db, change)
+            return question(db)
+
+    def write(self, change: "Callable[[peewee.Database], Answer]") -> Answer:
+        """Write, again where the change lost against another one."""
+        with self._open() as db:
+            return in_transaction(db, change)
+
+    def is_there(self) -> bool:
+        """Look for the file."""
+        return _path(self._url).is_file()
 
     @contextlib.contextmanager
     def _open(self) -> "Iterator[peewee.Database]":
         import peewee
 
         try:
-            with self._database.connection_context():
-                self._prepare(self._database)
-                yield self._database
+            with self._connection() as db:
+                self._prepare(db)
+                yield db
         except (peewee.PeeweeException, OSError) as error:
-            raise StateUnavailable(f"The {self.kind} database is not usable: {_first_line(error)}") from error
+            raise StateUnavailable(f"The {self.kind} database is not usable: {first_line(error)}") from error
+
+    @contextlib.contextmanager
+    def _connection(self) -> "Iterator[peewee.Database]":
+        import peewee
+
+        db, deadline = self._database, time.monotonic() + BUSY_TIMEOUT
+        while True:
+            try:
+                db.connect()
+                break
+            except peewee.OperationalError as error:
+                # Of those that switch a new file to write-ahead logging at once all but one fail, without waiting.
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(random.uniform(0.0, 0.02))  # noqa: S311
+        try:
+            yield db
+        finally:
+            db.close()
 
     @functools.cached_property
     def _database(self) -> "peewee.Database":
-        return _sqlite(self._url) if self.kind == "sqlite" else _server(self._url)
+        import peewee
+
+        # Write-ahead logging lets readers go on while one writes; a commit survives a power cut (sqlite.org/wal.html).
+        pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
+        path = _path(self._url)
+        if not self.shared:
+            _copy_packaged(path)
+        return peewee.SqliteDatabase(str(path), timeout=BUSY_TIMEOUT, pragmas=pragmas)
 
     def _prepare(self, db: "peewee.Database") -> None:
         """Bring the schema to this version's, once a process; concurrent starters wait or find it done."""
+        import peewee
+
         if self._prepared:
             return
         with self._preparing:
-            if not self._prepared:
-                names = sorted(path.stem for path in MIGRATIONS.glob("[0-9]*.py"))
-                if not _is_at(db, names[-1]):
-                    _in_transaction(db, _migrate)
-                self._prepared = True
+            while not (self._prepared or is_migrated(db)):
+                try:
+                    in_transaction(db, migrate)
+                except (peewee.IntegrityError, peewee.ProgrammingError):
+                    if not is_migrated(db):  # nobody else made the same table in the same moment
+                        raise
+            self._prepared = True
 
 
 def open_database(url: str, *, on_lambda: bool = False) -> Database:
-    """Return the database that `DATABASE_URL` means; nothing is opened yet.
+    """Return the database that `DATABASE_URL` means; nothing is connected to yet.
 
     Args:
         url: A URL that `settings.py` has checked.
-        on_lambda: True on AWS Lambda, where a SQLite file belongs to one instance alone.
+        on_lambda: True on AWS Lambda, where a SQLite file belongs to one instance alone, and an instance answers one
+            request at a time.
     """
-    is_file = urlsplit(url).scheme == "sqlite"
-    if is_file and on_lambda:
-        _copy_packaged(_path(url))
-    return Database(url, shared=not (is_file and on_lambda))
+    scheme = urlsplit(url).scheme
+    if scheme == "s3":
+        from quotes.s3_database import S3Database
+
+        return S3Database(url)
+    if scheme != "sqlite":
+        from quotes.server_database import POOL_SIZE, ServerDatabase
+
+        return ServerDatabase(url, pool_size=1 if on_lambda else POOL_SIZE)
+    if on_lambda:
+        return PeeweeDatabase(url, shared=False, meaning=UNSHARED)
+    return PeeweeDatabase(url, shared=True, meaning="a file here; the service's processes on this machine share it")
+
+
+def in_transaction(db: "peewee.Database", change: "Callable[[peewee.Database], Answer]") -> Answer:
+    """Run `change` in a transaction of an open database, again where the server says that it lost against another."""
+    import peewee
+
+    for attempt in range(1, TRIES + 1):
+        try:
+            # SQLite takes the write lock at the start: a reader that becomes a writer could not wait for it.
+            with db.atomic(**({"lock_type": "immediate"} if isinstance(db, peewee.SqliteDatabase) else {})):
+                return change(db)
+        except peewee.OperationalError as error:
+            state = getattr(getattr(error, "orig", None), "sqlstate", None)
+            if state not in _LOST_AGAINST_ANOTHER or attempt == TRIES:
+                raise
+            log.info("Running a change again (SQLSTATE %s).", state)
+            time.sleep(random.uniform(0.0, 0.02 * 2**attempt))  # noqa: S311
+    raise AssertionError("unreachable")
+
+
+def is_migrated(db: "peewee.Database") -> bool:
+    """Tell whether the newest migration was applied."""
+    if not db.table_exists("schema_migration"):
+        return False
+    newest = max(path.stem for path in MIGRATIONS.glob("[0-9]*.py"))
+    sql = f"SELECT 1 FROM schema_migration WHERE name = {db.param}"  # noqa: S608
+    return db.execute_sql(sql, (newest,)).fetchone() is not None
+
+
+def migrate(db: "peewee.Database") -> None:
+    """Apply the migrations that are missing, in a transaction of the caller's."""
+    from playhouse import migrations
+
+    migrations.run(db, str(MIGRATIONS))
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text: the rest repeats statements and hints."""
+    return str(error).strip().partition("\n")[0]
 
 
 def _path(url: str) -> Path:
@@ -117,61 +249,3 @@ def _copy_packaged(target: Path) -> None:
         unfinished = target.with_suffix(f".{os.getpid()}")
         shutil.copyfile(packaged, unfinished)
         unfinished.replace(target)
-
-
-def _sqlite(url: str) -> "peewee.Database":
-    import peewee
-
-    # Write-ahead logging lets readers go on while one writes; a commit survives a power cut (sqlite.org/wal.html).
-    pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
-    return peewee.SqliteDatabase(str(_path(url)), timeout=BUSY_TIMEOUT, pragmas=pragmas)
-
-
-def _server(url: str) -> "peewee.Database":
-    from playhouse.db_url import connect, parse
-
-    try:
-        import psycopg  # noqa: F401
-    except ImportError as error:
-        install = "`pipenv install --categories postgres`"
-        raise SettingError("DATABASE_URL", f"this kind of database needs psycopg: {install}") from error
-    options = parse(url)
-    timeout = {} if "connect_timeout" in options else {"connect_timeout": CONNECT_TIMEOUT}
-    database: peewee.Database = connect(url, unquote_password=True, unquote_user=True, **timeout)
-    return database
-
-
-def _in_transaction(db: "peewee.Database", change: "Callable[[peewee.Database], Answer]") -> Answer:
-    import peewee
-
-    for attempt in range(TRIES):
-        try:
-            # SQLite takes the write lock at the start: a reader that becomes a writer could not wait for it.
-            begin = {"lock_type": "immediate"} if isinstance(db, peewee.SqliteDatabase) else {}
-            with db.atomic(**begin):
-                return change(db)
-        except (peewee.OperationalError, peewee.IntegrityError, peewee.ProgrammingError) as error:
-            # A serialization failure, or somebody made the same table in the same moment: look again.
-            if attempt + 1 == TRIES or db.is_closed():
-                raise
-            log.info("Running a change again: %s", _first_line(error))
-            time.sleep(random.uniform(0.0, 0.05 * 2**attempt))  # noqa: S311
-    raise AssertionError("unreachable")
-
-
-def _is_at(db: "peewee.Database", version: str) -> bool:
-    if not db.table_exists("schema_migration"):
-        return False
-    sql = f"SELECT 1 FROM schema_migration WHERE name = {db.param}"  # noqa: S608
-    return db.execute_sql(sql, (version,)).fetchone() is not None  # type: ignore[no-untyped-call]
-
-
-def _migrate(db: "peewee.Database") -> None:
-    from playhouse import migrations
-
-    for name in migrations.run(db, str(MIGRATIONS)):
-        log.info("Schema moved to %s.", name)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]

@@ -7,6 +7,8 @@ import datetime as dt
 
 import peewee
 
+from quotes.database import Database
+from quotes.errors import StateUnavailable
 from quotes.quote import Quote
 
 
@@ -25,6 +27,10 @@ class DailyQuote(peewee.Model):
         """Name the table."""
 
         table_name = "daily_quote"
+
+
+TABLES: tuple[type[peewee.Model], ...] = (DailyQuote,)
+ROWS_AT_ONCE = 500
 
 
 def stored_quote(db: peewee.Database, day: dt.date) -> Quote | None:
@@ -57,3 +63,34 @@ def store_quote(db: peewee.Database, day: dt.date, quote: Quote, now: dt.datetim
     stored = stored_quote(db, day)
     assert stored is not None
     return stored
+
+
+def copy_state(source: Database, target: Database) -> tuple[int, int]:
+    """Copy every row to another database, in one transaction; rows that are there already stay as they are.
+
+    Args:
+        source: Where the rows are.
+        target: Where they shall be as well.
+
+    Returns:
+        How many rows there are, and how many of them the target lacked.
+
+    Raises:
+        StateUnavailable: One of the two cannot be used; the target is then as it was.
+    """
+    if not source.is_there():
+        raise StateUnavailable("There is nothing at FROM; is the URL right?")
+    copied = source.read(lambda db: [list(table.select().dicts().execute(db)) for table in TABLES])
+
+    def insert(db: peewee.Database) -> int:
+        before = _count(db)
+        for table, rows in zip(TABLES, copied, strict=True):
+            for some in peewee.chunked(rows, ROWS_AT_ONCE):
+                table.insert_many(some).on_conflict_ignore().execute(db)
+        return _count(db) - before
+
+    return sum(map(len, copied)), target.write(insert)
+
+
+def _count(db: peewee.Database) -> int:
+    return sum(table.select().count(db) for table in TABLES)

@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from quotes.errors import SettingError
 
-DATABASE_SCHEMES = ("sqlite", "postgresql", "cockroachdb")
+DATABASE_SCHEMES = ("sqlite", "s3", "postgresql", "cockroachdb")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -24,20 +24,37 @@ def _text(value: str) -> str:
     return value
 
 
+def _split(url: str) -> SplitResult:
+    """Split a URL; what is wrong with it is not told in detail, for it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  # it is checked when it is asked for
+    except ValueError:
+        raise ValueError("is not a URL; '/', ':', '@', '[' and ']' in a password have to be percent-encoded") from None
+    return parts
+
+
 def _http_url(value: str) -> str:
-    parts = urlsplit(_text(value))
+    parts = _split(_text(value))
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("is not an http:// or https:// URL")
     return value
 
 
-def _database_url(value: str) -> str:
-    parts = urlsplit(value)
+def database_url(value: str) -> str:
+    """Return a URL that `database.py` understands.
+
+    Raises:
+        ValueError: It does not; the text says why, without the URL, which may hold a password.
+    """
+    parts = _split(value)
     if parts.scheme not in DATABASE_SCHEMES:
         raise ValueError(f"starts with none of {', '.join(f'{scheme}://' for scheme in DATABASE_SCHEMES)}")
+    if parts.scheme == "s3" and not (parts.netloc and parts.path.strip("/")):
+        raise ValueError("needs a bucket and a key: s3://bucket/quotes.db")
     if parts.scheme == "sqlite" and (parts.netloc or parts.path in ("", "/", "/:memory:")):
         raise ValueError("needs a file: sqlite:///quotes.db (relative) or sqlite:////srv/quotes.db (absolute)")
-    if parts.scheme != "sqlite" and not (parts.hostname or parts.query) or not parts.path.strip("/"):
+    if parts.scheme not in ("sqlite", "s3") and not (parts.hostname or parts.query) or not parts.path.strip("/"):
         raise ValueError(f"needs a host and a database name: {parts.scheme}://user:password@host/name")
     return value
 
@@ -87,8 +104,8 @@ class Settings:
     database_url: str = _setting(
         "DATABASE_URL",
         "sqlite:///quotes.db",
-        _database_url,
-        "where the served days are kept: sqlite:///path, postgresql://… or cockroachdb://…",
+        database_url,
+        "where the served days are kept: sqlite:///path, s3://bucket/key, postgresql://… or cockroachdb://…",
     )
     timezone: dt.tzinfo = _setting("QUOTES_TIMEZONE", dt.UTC, _timezone, "IANA time zone whose midnight starts a day")
     corpus: Path | None = _setting(
@@ -123,5 +140,5 @@ class Settings:
                 try:
                     values[setting.name] = setting.metadata["parse"](raw)
                 except ValueError as error:
-                    raise SettingError(variable, str(error)) from error
+                    raise SettingError(variable, str(error)) from None
         return cls(**values)

@@ -1,0 +1,251 @@
+"""State in one S3 object: a SQLite file that instances copy to /tmp and write back by compare-and-swap.
+
+Invariants
+1. The object is always a whole SQLite database: a file is uploaded only after its transaction was committed and the
+   file closed, and S3 replaces an object in one step.
+2. No write is lost: an upload names the version that it was made from, and S3 refuses it when another came in between
+   (`If-Match`; `If-None-Match: *` for the first). The change is then run again on that other version.
+3. No write is applied twice: each upload carries a token of its own, in a table. When its answer does not arrive, the
+   next version that is read tells whether it was carried out; one still under way can only be found or be refused.
+4. Who is told that a write succeeded can rely on it: S3 confirmed it, or its token was found in the object.
+5. The copy is never written: a change is made to a draft, which takes the copy's place once S3 has it. So readers see
+   what S3 had, whole; never a draft, never half a download.
+"""
+
+import contextlib
+import functools
+import random
+import shutil
+import tempfile
+import threading
+import time
+import uuid
+import weakref
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from quotes.database import Answer, Database, in_transaction, is_migrated, migrate, never
+from quotes.errors import StateUnavailable
+from quotes.s3_object import SLOWEST_CALL, Refused, S3Object, Unclear
+
+if TYPE_CHECKING:
+    import peewee
+
+BUDGET = 5.0  # seconds, for all tries of a read or a write together
+LONGEST_PAUSE = 0.1  # seconds, before another try
+TOKENS_KEPT = 1000  # more than the uploads of all instances within one budget
+SQLITE_MAGIC = b"SQLite format 3\x00"
+
+
+class _Copy(NamedTuple):
+    file: Path | None = None
+    etag: str | None = None
+
+
+class S3Database(Database):
+    """Be a database in the object that `s3://bucket/key` names.
+
+    Args:
+        url: The object.
+        monotonic: The clock.
+    """
+
+    kind = "s3"
+    shared = True
+    meaning = "an object on S3; every instance shares it"
+
+    def __init__(self, url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+        parts = urlsplit(url)
+        self._object = S3Object(parts.netloc, parts.path.lstrip("/"))
+        self._monotonic = monotonic
+        self._turn = threading.Lock()  # held by the thread that talks to S3
+        self._swapping = threading.Lock()  # held while the copy is replaced or opened
+        self._copy = _Copy()
+        self._is_usable = False  # whether the copy has this version's schema
+
+    def read(
+        self, question: "Callable[[peewee.Database], Answer]", is_final: Callable[[Answer], bool] = never
+    ) -> Answer:
+        """Read from the copy, and again after making sure that it is current unless the answer is final."""
+        if self._is_usable:
+            with self._opened_copy() as db:
+                answer = question(db)
+            if is_final(answer):
+                return answer
+            with self._conversation() as tries:
+                self._refresh(tries)
+        if not self._is_usable:
+            self.write(lambda _: None)  # makes the object, or moves its schema forward
+        with self._opened_copy() as db:
+            return question(db)
+
+    def write(self, change: "Callable[[peewee.Database], Answer]") -> Answer:
+        """Change a draft of the current version and upload it, again whenever another version came first."""
+        results: dict[str, Answer] = {}
+        with self._conversation() as tries:
+            while True:
+                self._refresh(tries)
+                for token in self._carried_out(results):
+                    return results[token]
+                token = uuid.uuid4().hex
+                with self._draft() as draft:
+                    is_changed, result = _apply(change, token, draft)
+                    if is_changed:
+                        results[token] = result
+                        tries.check()
+                        try:
+                            etag = self._object.put(draft.read_bytes(), made_from=self._copy.etag)
+                        except (Refused, Unclear) as error:
+                            tries.failed(error)
+                            continue
+                        self._replace_copy(draft, etag)
+                    return result
+
+    def is_there(self) -> bool:
+        """Ask S3 for the object."""
+        with self._conversation() as tries:
+            tries.check()
+            try:
+                return self._object.get(None) is not None
+            except Unclear as error:
+                raise StateUnavailable(f"{error}.") from error
+
+    @contextlib.contextmanager
+    def _conversation(self) -> "Iterator[_Tries]":
+        """Wait for this thread's turn to talk to S3."""
+        tries = _Tries(self._monotonic)
+        if not self._turn.acquire(timeout=BUDGET):
+            raise StateUnavailable("The state on S3 is busy: this instance's other requests wait for it.")
+        try:
+            yield tries
+        except OSError as error:
+            raise StateUnavailable(f"The copy of the state cannot be written: {error.strerror}.") from error
+        finally:
+            self._turn.release()
+
+    def _refresh(self, tries: "_Tries") -> None:
+        """Make the copy current."""
+        if self._copy.file and not self._copy.file.exists():  # somebody cleaned the temporary folder
+            self._replace_copy(None, None)
+        while True:
+            tries.check()
+            try:
+                stored = self._object.get(self._copy.etag)
+            except Unclear as error:
+                tries.failed(error)
+                continue
+            if stored is None:
+                self._replace_copy(None, None)
+            elif stored.etag != self._copy.etag:
+                if not stored.body.startswith(SQLITE_MAGIC):
+                    raise StateUnavailable("The object that DATABASE_URL names is not a SQLite database.")
+                file = self._new_file()
+                file.write_bytes(stored.body)
+                self._replace_copy(file, stored.etag)
+            return
+
+    def _carried_out(self, tokens: Collection[str]) -> list[str]:
+        """Return those tokens that are in the copy: the uploads that were carried out without our hearing of it."""
+        if not tokens or self._copy.file is None:
+            return []
+        with self._opened_copy() as db:
+            rows = db.execute_sql("SELECT token FROM s3_upload") if db.table_exists("s3_upload") else ()
+            return [token for (token,) in rows if token in tokens]
+
+    @contextlib.contextmanager
+    def _draft(self) -> Iterator[Path]:
+        """Give a file to change, at first the same as the copy; it is gone afterwards unless it became the copy."""
+        draft = self._new_file()
+        if self._copy.file:
+            shutil.copyfile(self._copy.file, draft)
+        try:
+            yield draft
+        finally:
+            if draft != self._copy.file:
+                draft.unlink(missing_ok=True)
+
+    def _replace_copy(self, file: Path | None, etag: str | None) -> None:
+        with self._swapping:
+            old, self._copy = self._copy, _Copy(file, etag)
+            if old.file:
+                old.file.unlink(missing_ok=True)
+        self._is_usable = False
+        if file:
+            with self._opened_copy() as db:
+                self._is_usable = is_migrated(db)
+
+    @contextlib.contextmanager
+    def _opened_copy(self) -> "Iterator[peewee.Database]":
+        with contextlib.ExitStack() as opened:
+            with self._swapping:  # the file stays until it is open
+                if self._copy.file is None:
+                    raise StateUnavailable("The state's object on S3 was deleted.")
+                db = opened.enter_context(_opened(self._copy.file, query="?immutable=1"))
+            yield db
+
+    def _new_file(self) -> Path:
+        self._folder.mkdir(exist_ok=True)
+        return self._folder / f"{uuid.uuid4().hex}.db"
+
+    @functools.cached_property
+    def _folder(self) -> Path:
+        folder = tempfile.mkdtemp(prefix="quotes-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
+
+
+class _Tries:
+    """Bound the talk about one read or write: no call that could not end in time, a pause after each failure."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._deadline = monotonic() + BUDGET
+        self._failure: Exception = Unclear("S3 is slow")
+
+    def check(self) -> None:
+        """Raise StateUnavailable where another call might not end in time."""
+        if self._monotonic() + SLOWEST_CALL > self._deadline:
+            raise StateUnavailable(f"Gave up on the state after {BUDGET:g} s: {self._failure}.") from self._failure
+
+    def failed(self, failure: Exception) -> None:
+        """Take note of a failure, and wait a little."""
+        self._failure = failure
+        time.sleep(random.uniform(0.0, LONGEST_PAUSE))  # noqa: S311
+
+
+def _apply(change: "Callable[[peewee.Database], Answer]", token: str, draft: Path) -> tuple[bool, Answer]:
+    """Run a change on a draft; tell whether it changed anything, and its result."""
+
+    def step(db: "peewee.Database") -> tuple[bool, Answer]:
+        before = _changes(db)
+        if not is_migrated(db):
+            migrate(db)
+        result = change(db)
+        if _changes(db) == before:
+            return False, result
+        db.execute_sql("CREATE TABLE IF NOT EXISTS s3_upload (n INTEGER PRIMARY KEY AUTOINCREMENT, token TEXT)")
+        db.execute_sql("INSERT INTO s3_upload (token) VALUES (?)", (token,))
+        db.execute_sql("DELETE FROM s3_upload WHERE n <= (SELECT max(n) FROM s3_upload) - ?", (TOKENS_KEPT,))
+        return True, result
+
+    with _opened(draft, journal_mode="delete", foreign_keys=1) as db:
+        return in_transaction(db, step)
+
+
+def _changes(db: "peewee.Database") -> tuple[int, int]:
+    """Count the rows and the tables that were changed: the former do not include the latter."""
+    return db.connection().total_changes, db.execute_sql("PRAGMA schema_version").fetchone()[0]
+
+
+@contextlib.contextmanager
+def _opened(file: Path, query: str = "", **pragmas: object) -> "Iterator[peewee.Database]":
+    import peewee
+
+    try:
+        db = peewee.SqliteDatabase(file.as_uri() + query, uri=True, pragmas=pragmas)
+        with db.connection_context():
+            yield db
+    except peewee.PeeweeException as error:
+        raise StateUnavailable(f"The copy of the state is not usable: {error}") from error

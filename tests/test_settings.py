@@ -1,0 +1,181 @@
+"""The settings: every variable, its default, and how a bad value is refused."""
+
+import ast
+import dataclasses
+import datetime as dt
+import traceback
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+import quotes
+from quotes.errors import SettingError
+from quotes.settings import Settings
+
+PACKAGE = Path(quotes.__file__).parent
+
+
+def test_an_empty_environment_gives_the_defaults():
+    assert dataclasses.asdict(Settings.from_environ({})) == {
+        "upstream_endpoint": None,
+        "upstream_key": "",
+        "database_url": "sqlite:///quotes.db",
+        "timezone": dt.UTC,
+        "corpus": None,
+        "log_level": "INFO",
+        "port": 8000,
+        "host": "127.0.0.1",
+        "on_lambda": False,
+    }
+
+
+def test_every_setting_is_read_from_its_variable(tmp_path: Path):
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.touch()
+
+    settings = Settings.from_environ(
+        {
+            "Mashape_API_Endpoint": "https://andruxnet.p.rapidapi.com/",
+            "X_Mashape_Key": "key",
+            "DATABASE_URL": "sqlite:////srv/quotes.db",
+            "QUOTES_TIMEZONE": "Asia/Kolkata",
+            "QUOTES_CORPUS": str(corpus),
+            "LOG_LEVEL": "debug",
+            "PORT": "9000",
+            "HOST": "0.0.0.0",
+            "AWS_LAMBDA_FUNCTION_NAME": "quotes-dev",
+            "PATH": "/usr/bin",
+        }
+    )
+
+    assert settings == Settings(
+        upstream_endpoint="https://andruxnet.p.rapidapi.com/",
+        upstream_key="key",
+        database_url="sqlite:////srv/quotes.db",
+        timezone=ZoneInfo("Asia/Kolkata"),
+        corpus=corpus,
+        log_level="DEBUG",
+        port=9000,
+        host="0.0.0.0",
+        on_lambda=True,
+    )
+
+
+def test_an_empty_variable_counts_as_not_set():
+    variables = [field.metadata["variable"] for field in dataclasses.fields(Settings) if field.metadata]
+
+    assert Settings.from_environ(dict.fromkeys(variables, " ")) == Settings()
+
+
+def test_on_lambda_the_database_lies_where_it_can_be_written():
+    settings = Settings.from_environ({"AWS_LAMBDA_FUNCTION_NAME": "quotes-dev"})
+
+    assert settings == Settings(database_url="sqlite:////tmp/quotes.db", on_lambda=True)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:///quotes.db",
+        "sqlite:////srv/my%20quotes.db",
+        "s3://bucket/state/quotes.db",
+        "postgresql://localhost/quotes",
+        "postgresql://quotes:pass%2Fword@db.example.org:5433/quotes?sslmode=require",
+        "postgresql:///quotes?host=/run/postgresql",
+        "cockroachdb://root@127.0.0.1:26257/quotes",
+    ],
+)
+def test_a_usable_database_url_is_taken_as_it_is(url: str):
+    assert Settings.from_environ({"DATABASE_URL": url}).database_url == url
+
+
+NO_ASCII = "holds characters other than printable ASCII"
+NO_URL = "is not an http:// or https:// URL"
+NO_SCHEME = "starts with none of sqlite://, s3://, postgresql://, cockroachdb://"
+NO_FILE = "needs a file: sqlite:///quotes.db (relative) or sqlite:////srv/quotes.db (absolute)"
+NO_KEY = "needs a bucket and a key: s3://bucket/quotes.db"
+NO_HOST = "needs a host and a database name: postgresql://user:password@host/name"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("Mashape_API_Endpoint", "example.org", NO_URL),
+        ("Mashape_API_Endpoint", "ftp://example.org/", NO_URL),
+        ("Mashape_API_Endpoint", "https:///quotes", NO_URL),
+        ("Mashape_API_Endpoint", "https://exämple.org/", NO_ASCII),
+        ("X_Mashape_Key", "k\ney", NO_ASCII),
+        ("X_Mashape_Key", "schlüssel", NO_ASCII),
+        ("DATABASE_URL", "quotes.db", NO_SCHEME),
+        ("DATABASE_URL", "mysql://localhost/quotes", NO_SCHEME),
+        ("DATABASE_URL", "sqlite:///", NO_FILE),
+        ("DATABASE_URL", "sqlite://", NO_FILE),
+        ("DATABASE_URL", "sqlite:///:memory:", NO_FILE),
+        ("DATABASE_URL", "sqlite://quotes.db", NO_FILE),
+        ("DATABASE_URL", "s3://bucket", NO_KEY),
+        ("DATABASE_URL", "s3:///quotes.db", NO_KEY),
+        ("DATABASE_URL", "postgresql:///quotes", NO_HOST),
+        ("DATABASE_URL", "postgresql://localhost", NO_HOST),
+        ("QUOTES_TIMEZONE", "Mars", "'Mars' is not an IANA time zone such as Asia/Kolkata"),
+        ("QUOTES_TIMEZONE", "America", "'America' is not an IANA time zone such as Asia/Kolkata"),
+        ("QUOTES_TIMEZONE", "../../etc/passwd", "'../../etc/passwd' is not an IANA time zone such as Asia/Kolkata"),
+        ("QUOTES_CORPUS", "/nowhere/corpus.jsonl", "there is no file /nowhere/corpus.jsonl"),
+        ("QUOTES_CORPUS", "corpus.txt", "is neither a .jsonl file nor a .sqlite3 file built from one"),
+        ("LOG_LEVEL", "LOUD", "is none of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
+        ("PORT", "0", "is not a port number between 1 and 65535"),
+        ("PORT", "65536", "is not a port number between 1 and 65535"),
+        ("PORT", "http", "is not a port number between 1 and 65535"),
+        ("PORT", "\u0668\u0660", "is not a port number between 1 and 65535"),
+        ("HOST", "hôte", NO_ASCII),
+    ],
+)
+def test_a_bad_value_is_refused_with_a_line_that_names_the_variable(variable: str, value: str, reason: str):
+    with pytest.raises(SettingError) as refusal:
+        Settings.from_environ({variable: value})
+
+    assert (refusal.value.name, str(refusal.value)) == (variable, f"{variable}: {reason}")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://quotes:s3cret/word@127.0.0.1/quotes",
+        "postgresql://quotes:s3cret@127.0.0.1:http/quotes",
+        "postgresql://quotes:s3cret@127.0.0.1:99999/quotes",
+        "postgresql://quotes:s3cret#word@127.0.0.1/quotes",
+        "postgresql://quotes:[s3cret]@127.0.0.1/quotes",
+        "postgresql://quotes:s3cret\N{ACCOUNT OF}@127.0.0.1/quotes",
+        "postgres://quotes:s3cret@127.0.0.1/quotes",
+    ],
+)
+def test_an_unusable_database_url_is_refused_without_telling_its_password(url: str):
+    with pytest.raises(SettingError, match=r"^DATABASE_URL: ") as refusal:
+        Settings.from_environ({"DATABASE_URL": url})
+
+    assert "s3cret" not in "".join(traceback.format_exception(refusal.value))
+
+
+def test_an_upstream_s_port_must_be_a_number():
+    with pytest.raises(SettingError, match=r"^Mashape_API_Endpoint: "):
+        Settings.from_environ({"Mashape_API_Endpoint": "http://127.0.0.1:http/"})
+
+
+def test_the_settings_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().port = 9000  # type: ignore[misc]
+
+
+def test_every_setting_says_what_it_is_for():
+    assert all(field.metadata["help"] for field in dataclasses.fields(Settings) if field.name != "on_lambda")
+
+
+def test_nothing_else_reads_the_environment():
+    readers = {
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv")
+    }
+
+    assert readers == {"settings.py"}
