@@ -1,0 +1,125 @@
+"""`make bench`: this service beside the least and the naive way to build it, in one run on one machine."""
+
+import argparse
+import contextlib
+import datetime as dt
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import picks, report, state
+from bench.servers import ROOT, SERVERS, BenchError, get, requests_per_second, running, wrk_version
+
+DAILY, RANDOM = "/quote?type=daily", "/quote?type=random"
+FILTERED = f"{RANDOM}&category=wisdom&max_length=120"
+CONSTANT, NAIVE, OURS = "bench.constant", "bench.naive:api", "quotes.resources:api"
+
+
+class Case(NamedTuple):
+    """What is measured: a request to an application, which is ours with or without an upstream."""
+
+    letter: str
+    text: str
+    app: str
+    path: str
+    upstream: bool = False
+
+
+CASES = (
+    Case("a", "bare WSGI, a constant", f"{CONSTANT}:plain", DAILY),
+    Case("b", "Falcon, a constant", f"{CONSTANT}:api", DAILY),
+    Case("c1", "naive daily: a SELECT each", NAIVE, DAILY),
+    Case("c2", "naive random: an upstream call each", NAIVE, RANDOM),
+    Case("d", "ours, daily", OURS, DAILY),
+    Case("e", "ours, random", OURS, RANDOM),
+    Case("f", "ours, random with filters", OURS, FILTERED),
+    Case("g", "ours, random from the upstream of c2", OURS, RANDOM, upstream=True),
+)
+
+
+def main() -> int:
+    """Measure, print the report and write it; 1 where something that it needs is missing or fails."""
+    options = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that no server outlives the run
+    begun, load = dt.datetime.now(dt.UTC), os.getloadavg()[0]
+    section = ""
+    try:
+        with tempfile.TemporaryDirectory(prefix="quotes-bench-") as folder:
+            if options.only is None:
+                wrk = wrk_version()
+                rates = measure(Path(folder), options.rounds, options.seconds)
+                found = {} if options.skip_picks else picks.measure(Path(folder), options.rounds)
+            if not options.skip_state:
+                tables = state.measure(Path(folder))
+                section = report.state_section(report.machine(begun, load, state.PACKAGES), tables)
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    if options.only:
+        text = report.with_state(options.output.read_text() if options.output.exists() else "# Benchmarks", section)
+    else:
+        how = f"rounds: {options.rounds}, of {options.seconds} s for each row"
+        machine = report.machine(begun, load, report.PACKAGES, wrk)
+        text = report.render(machine, how, CASES, rates, found, section)
+    print(section if options.only else text)
+    options.output.write_text(text)
+    return 0
+
+
+def measure(folder: Path, rounds: int, seconds: int) -> dict[str, dict[str, list[float]]]:
+    """Return requests per second by server and by the case's letter, one figure a round.
+
+    All applications are up all the time; the cases take turns, so that what else the machine does hits all alike.
+    """
+    rates: dict[str, dict[str, list[float]]] = {server: {case.letter: [] for case in CASES} for server in SERVERS}
+    with contextlib.ExitStack() as started:
+
+        def start(server: str, app: str, path: str, environ: Mapping[str, str]) -> str:
+            return started.enter_context(running(server, app, path, folder, environ)) + path
+
+        constants = {"BENCH_BODY": get(start("granian", OURS, DAILY, {})).decode()}
+        endpoint = constants["BENCH_UPSTREAM"] = start("granian", "bench.naive:upstream", "/", constants)
+        upstream = {"Mashape_API_Endpoint": endpoint}
+        for server in SERVERS:
+            urls = {
+                case: start(server, case.app, case.path, constants | (upstream if case.upstream else {}))
+                for case in CASES
+            }
+            for url in urls.values():
+                requests_per_second(url, 1)  # warm
+            for number in range(rounds):
+                for case, url in urls.items():
+                    rate = requests_per_second(url, seconds)
+                    rates[server][case.letter].append(rate)
+                    print(f"{server}, round {number + 1}: {rate:8,.0f}/s  {case.text}", file=sys.stderr)
+    return rates
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--seconds", type=_positive, default=2, help="of each measurement (default: 2)")
+    parser.add_argument("--rounds", type=_positive, default=9, help="in which all cases take turns (default: 9)")
+    parser.add_argument("--skip-picks", action="store_true", help="leave the generated corpora out")
+    parser.add_argument("--skip-state", action="store_true", help="leave the state's databases out")
+    parser.add_argument("--only", choices=["state"], help="measure that alone and replace its section of the report")
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "docs" / "benchmarks.md", help="default: docs/benchmarks.md"
+    )
+    options = parser.parse_args()
+    if options.only and options.skip_state:
+        parser.error("--only state and --skip-state leave nothing to measure")
+    return options
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError("not a whole number from 1 up")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""The figures as Markdown, and which targets they meet."""
+
+import datetime as dt
+import os
+import platform
+import re
+import sqlite3
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.picks import PICKS, SIZES, Figures
+from bench.servers import CONNECTIONS
+
+if TYPE_CHECKING:
+    from bench.__main__ import Case
+
+Rates = Mapping[str, Mapping[str, Sequence[float]]]
+Picks = Mapping[int, Sequence[Figures]]
+
+# Server, measured case, compared with, at least so many times as fast.
+RATIOS = (
+    ("gunicorn sync", "d", "b", 0.85),
+    ("gunicorn sync", "e", "b", 0.75),
+    ("granian", "d", "b", 0.6),
+    ("granian", "e", "b", 0.6),
+    ("gunicorn sync", "d", "c1", 2),
+    ("granian", "d", "c1", 2),
+    ("gunicorn sync", "e", "c2", 5),
+    ("granian", "e", "c2", 5),
+)
+SLOWER_AT_MOST = 1.5  # times, the largest corpus than the smallest
+FILTERED_WITHIN = 3000  # microseconds
+GROWTH_AT_MOST = 4  # MiB, the largest corpus more than the smallest: SQLite's page cache holds 2
+STATE = "## State"
+PACKAGES = ("falcon", "gunicorn", "granian", "peewee", "requests")
+
+METHOD = f"""\
+Each server has one worker and its default settings otherwise; wrk holds {CONNECTIONS} connections from one thread, on
+the same machine. All applications run at the same time and are measured in turn, one after the other, round after
+round. A rate is the median of the rounds; a ratio is taken within each round, and its median is told, with the lowest
+and the highest. (b) answers with today's quote as a constant and one header; (c) opens its SQLite database for each
+daily quote, as Peewee advises, and for each random one calls an upstream that answers at once, on the loopback
+interface; (d) to (f) have no upstream; (g) has that of (c) and asks it for ten quotes at a time."""
+
+PICKS_METHOD = f"""\
+Generated quotes; each figure is from a fresh process that opens the corpus and picks {PICKS:,} times without and
+{PICKS:,} times with filters (author, category, both, a length, a category with two lengths, in turn). Median of the
+rounds; memory is the most that the process ever held (resident)."""
+
+STATE_METHOD = """\
+S3 is moto's server on the loopback interface, one process, here made to decide on a condition and replace the object
+in one step, as S3 does. PostgreSQL runs on the same machine, reached through a Unix socket. Both share the cores with
+those who write. **A real S3 adds its own latency.** A write is two round trips (`GET`, `PUT`), one after the other: at
+30 ms each about 15 writes a second from one writer in the best case. Several writers share that, for of the uploads
+made from one version S3 takes one, and the others begin again."""
+
+
+def render(machine: Sequence[str], how: str, cases: Iterable["Case"], rates: Rates, picks: Picks, state: str) -> str:
+    """Return the whole report; the state's section is made by `state_section`."""
+    cases = list(cases)
+    parts = ["# Benchmarks", "Written by `make bench`.", "\n".join(f"- {line}" for line in (*machine, how))]
+    parts += ["## Targets", _targets(rates, picks), "## Requests per second", METHOD]
+    for server, found in rates.items():
+        parts += [f"### {server}", _rates_table(cases, found)]
+    if picks:
+        parts += ["## A random pick in process", PICKS_METHOD, _picks_table(picks)]
+    parts += [state] if state else []
+    return "\n\n".join(parts) + "\n"
+
+
+def state_section(machine: Sequence[str], tables: str) -> str:
+    """Return the last section, which is measured on its own as well."""
+    return "\n\n".join([STATE, "\n".join(f"- {line}" for line in machine), STATE_METHOD, tables])
+
+
+def with_state(report: str, section: str) -> str:
+    """Return a report with its last section replaced, or added."""
+    others = report.partition(f"\n{STATE}\n")[0].rstrip()
+    return f"{others}\n\n{section}\n"
+
+
+def ms(seconds: Sequence[float]) -> str:
+    """Return the median, in milliseconds."""
+    return f"{statistics.median(seconds) * 1000:,.2f}"
+
+
+def table(heads: str, rows: Sequence[Sequence[object]]) -> str:
+    """Return a table of figures, all but the first column aligned to the right."""
+    lines = [heads.split("|"), ["---"] + ["--:"] * heads.count("|"), *rows]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+def machine(begun: dt.datetime, load: float, packages: Sequence[str] = PACKAGES, *others: str) -> list[str]:
+    """Say when and where this ran, and on what."""
+    versions = ", ".join([*(f"{name} {metadata.version(name)}" for name in packages), *others])
+    return [
+        f"{begun:%Y-%m-%d %H:%M} UTC, load of the machine before: {load:.2f}",
+        f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {versions}",
+    ]
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    model = re.search(r"model name\s*: (.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    return model[1] if model else platform.processor() or platform.machine()
+
+
+def _ratios(ones: Iterable[float], others: Iterable[float]) -> list[float]:
+    """Return the ratios of what was measured in the same round."""
+    return [one / other for one, other in zip(ones, others, strict=True)]
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def _median(rounds: Iterable[Figures], name: str) -> float:
+    return statistics.median(figures[name] for figures in rounds)
+
+
+def _targets(rates: Rates, picks: Picks) -> str:
+    lines = ["| target | measured | |", "|---|---|---|"]
+
+    def judge(target: str, measured: str, *, met: bool) -> None:
+        lines.append(f"| {target} | {measured} | {'met' if met else '**not met**'} |")
+
+    for server, case, other, least in RATIOS:
+        ratios = _ratios(rates[server][case], rates[server][other])
+        target = f"{server}: ({case}) at least {least} times ({other})"
+        judge(target, _spread(ratios), met=statistics.median(ratios) >= least)
+    if not picks:
+        return "\n".join([*lines, "| picks on generated corpora | not in this run | |"])
+    small, large = picks[SIZES[0]], picks[SIZES[-1]]
+    ratios = _ratios((one["random"] for one in large), (one["random"] for one in small))
+    judge(
+        f"random pick from {SIZES[-1]:,} quotes at most {SLOWER_AT_MOST} times that from {SIZES[0]:,}",
+        _spread(ratios),
+        met=statistics.median(ratios) <= SLOWER_AT_MOST,
+    )
+    filtered = max(_median(rounds, "filtered") for rounds in picks.values())
+    judge("filtered pick within 3 ms", f"{filtered / 1000:.3f} ms", met=filtered <= FILTERED_WITHIN)
+    growth = _median(large, "memory") - _median(small, "memory")
+    judge(
+        f"memory independent of the corpus's size (± {GROWTH_AT_MOST} MiB, SQLite's cache)",
+        f"{growth:+.1f} MiB from {SIZES[0]:,} to {SIZES[-1]:,} quotes",
+        met=growth <= GROWTH_AT_MOST,
+    )
+    return "\n".join(lines)
+
+
+def _rates_table(cases: Iterable["Case"], found: Mapping[str, Sequence[float]]) -> str:
+    lines = ["| | | requests/s | lowest to highest | of (b) |", "|---|---|--:|--:|--:|"]
+    for case in cases:
+        rates = found[case.letter]
+        median, span = statistics.median(rates), f"{min(rates):,.0f} to {max(rates):,.0f}"
+        of_falcon = statistics.median(_ratios(rates, found["b"]))
+        lines.append(f"| {case.letter} | {case.text} | {median:,.0f} | {span} | {of_falcon:.2f} |")
+    return "\n".join(lines)
+
+
+def _picks_table(picks: Picks) -> str:
+    lines = ["| quotes | random | its 99th percentile | filtered | its 99th percentile | memory |"]
+    lines.append("|--:|--:|--:|--:|--:|--:|")
+    for size, rounds in picks.items():
+        times = (f"{_median(rounds, name):.1f} µs" for name in ("random", "random_99", "filtered", "filtered_99"))
+        lines.append(f"| {size:,} | {' | '.join(times)} | {_median(rounds, 'memory'):.1f} MiB |")
+    return "\n".join(lines)
