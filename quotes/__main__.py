@@ -6,12 +6,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from quotes import __version__
-from quotes.corpus import Filters
+from quotes import __version__, parameters
 from quotes.database import Database, open_database
-from quotes.errors import QuotesError, SettingError, StateUnavailable
+from quotes.errors import CorpusError, ParameterError, QuotesError, SettingError, StateUnavailable
+from quotes.parameters import MOST_AT_ONCE
 from quotes.representations import represent, represent_many
-from quotes.service import Service, built_corpus
+from quotes.service import Service
 from quotes.settings import Settings, database_url
 
 WORKERS, THREADS = 2, 16  # a thread that waits for a slow upstream keeps nobody else waiting
@@ -67,9 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     random = commands.add_parser("random", help="print random quotes")
     random.add_argument("--author", help="only by this author")
     random.add_argument("--category", help="only about this")
-    random.add_argument("--min-length", type=int, metavar="N", help="only of at least N characters")
-    random.add_argument("--max-length", type=int, metavar="N", help="only of at most N characters")
-    random.add_argument("--count", type=int, default=1, choices=range(1, 51), metavar="N", help="1 to 50 of them")
+    random.add_argument("--min-length", metavar="N", help="only of at least N characters")
+    random.add_argument("--max-length", metavar="N", help="only of at most N characters")
+    random.add_argument("--count", metavar="N", help=f"1 to {MOST_AT_ONCE} of them")
     random.set_defaults(run=_random)
 
     state = commands.add_parser("state", help="move the state from one kind to another")
@@ -88,7 +88,7 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
     from gunicorn.app.base import BaseApplication
 
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    built_corpus(settings)  # before the workers ask for it
+    _look_into_corpus(settings)
 
     class Server(BaseApplication):
         def load_config(self) -> None:
@@ -109,14 +109,25 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def _look_into_corpus(settings: Settings) -> None:
+    """Build the corpus where that is needed and read from it, before the workers do."""
+    try:
+        Service.of(settings).corpus.random()
+    except CorpusError as error:
+        raise SettingError("QUOTES_CORPUS", str(error)) if settings.corpus else error from error
+
+
 def _today(settings: Settings, options: argparse.Namespace) -> int:
     sys.stdout.write(represent("text", Service.of(settings).daily.quote_of_today().quote).decode())
     return 0
 
 
 def _random(settings: Settings, options: argparse.Namespace) -> int:
-    filters = Filters(options.author, options.category, options.min_length, options.max_length)
-    quotes = Service.of(settings).random(options.count, filters)
+    given = {name: value for name, value in vars(options).items() if isinstance(value, str)}
+    for name, value in given.items():
+        if not value.strip():
+            raise ParameterError(name, "is empty")
+    quotes = Service.of(settings).random(parameters.count(given) or 1, parameters.filters(given))
     if not quotes:
         print("quotes: no quote matches.", file=sys.stderr)
         return 1
@@ -151,6 +162,10 @@ def _check(settings: Settings, options: argparse.Namespace) -> int:
     return 0 if all(is_well for _, is_well, _ in findings) else 1
 
 
+_DATABASE_HINT = (
+    "Look at DATABASE_URL: a SQLite file needs a folder that exists and can be written, a server or S3 has to be "
+    "reachable with the credentials given."
+)
 _Finding = tuple[str, bool, str]
 
 
@@ -166,7 +181,7 @@ def _database(service: Service) -> _Finding:
     try:
         today = "on record" if service.daily.is_stored(service.daily.today()) else "not decided yet"
     except StateUnavailable as error:
-        return "database", False, f"{error}. Look at DATABASE_URL, and whether it can be reached and written from here."
+        return "database", False, f"{str(error).rstrip('.')}. {_DATABASE_HINT}"
     return "database", True, f"{database.kind}: {database.meaning}; today's quote is {today}"
 
 

@@ -29,6 +29,7 @@ _SCOPE = "SELECT scope, size FROM scopes WHERE author_key = ? AND category_key =
 _FIRST_RANK = "SELECT rank FROM picks WHERE scope = ? AND length >= ? ORDER BY length, rank LIMIT 1"
 _LAST_RANK = "SELECT rank FROM picks WHERE scope = ? AND length <= ? ORDER BY length DESC, rank DESC LIMIT 1"
 
+_MEND = "remove the .sqlite3 file, and it is built again from its text"
 _NO_LIMIT = 2**31  # characters; SQLite has no longer text
 
 
@@ -156,7 +157,7 @@ class Corpus:
     def _row(self, sql: str, *values: object) -> tuple[Any, ...]:
         row = self._first(sql, *values)
         if row is None:
-            raise CorpusError("The corpus file has holes; build it again with `make corpus`.")
+            raise CorpusError(f"The corpus has holes; {_MEND}.")
         return row
 
     def _first(self, sql: str, *values: object) -> tuple[Any, ...] | None:
@@ -166,7 +167,9 @@ class Corpus:
             with self._reading:
                 row: tuple[Any, ...] | None = db.execute(sql, values).fetchone()
         except sqlite3.Error as error:
-            raise CorpusError(f"The corpus cannot be read ({error}); build it again with `make corpus`.") from error
+            raise CorpusError(
+                f"The corpus cannot be read ({error}); remove the .sqlite3 file, and it is built again from its text."
+            ) from error
         return row
 
     @property

@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
+from quotes.corpus import Filters
 from quotes.errors import ParameterError
 
 LONGEST = 200  # characters
+LONGEST_QUOTE = 999_999_999  # characters, that can be asked for
+MOST_AT_ONCE = 50  # quotes
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -65,6 +68,29 @@ def integer(parameters: Mapping[str, str], name: str, lowest: int, highest: int)
     if not _DIGITS.fullmatch(value) or not lowest <= int(value) <= highest:
         raise ParameterError(name, f"is not a whole number from {lowest} to {highest}")
     return int(value)
+
+
+def count(parameters: Mapping[str, str]) -> int | None:
+    """Return how many quotes are asked for, None where no number is given.
+
+    Raises:
+        ParameterError: It is no whole number from 1 to `MOST_AT_ONCE`.
+    """
+    return integer(parameters, "count", 1, MOST_AT_ONCE)
+
+
+def filters(parameters: Mapping[str, str]) -> Filters:
+    """Return which quotes may be picked.
+
+    Raises:
+        ParameterError: A length is no whole number.
+    """
+    return Filters(
+        parameters.get("author"),
+        parameters.get("category"),
+        integer(parameters, "min_length", 0, LONGEST_QUOTE),
+        integer(parameters, "max_length", 0, LONGEST_QUOTE),
+    )
 
 
 def day(parameters: Mapping[str, str], name: str, today: dt.date) -> dt.date | None:

@@ -14,7 +14,7 @@ import falcon
 from falcon.util import mediatypes
 
 from quotes import __version__, parameters, problems
-from quotes.corpus import ANY, Filters
+from quotes.corpus import Filters
 from quotes.daily import Daily, DailyQuotes
 from quotes.errors import CorpusError, ParameterError, QuoteNotFound, QuoteTypeError, StateUnavailable
 from quotes.representations import MEDIA_TYPES, represent, represent_many
@@ -23,8 +23,6 @@ from quotes.settings import Settings
 
 DAILY_PARAMETERS = frozenset({"format", "date"})
 RANDOM_PARAMETERS = frozenset({"format", "category", "author", "min_length", "max_length", "count"})
-LONGEST_QUOTE = 999_999_999  # characters, that can be asked for
-MOST_AT_ONCE = 50  # quotes
 KEPT_READY = 1000  # representations of random quotes
 
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -107,15 +105,7 @@ class RandomResource:
     def answer(self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> None:
         """Answer with one quote, or with an array where a count is given."""
         form = _form(req, resp, given)
-        count = parameters.integer(given, "count", 1, MOST_AT_ONCE)
-        filters = ANY
-        if not RANDOM_PARAMETERS.isdisjoint(given):
-            filters = Filters(
-                given.get("author"),
-                given.get("category"),
-                parameters.integer(given, "min_length", 0, LONGEST_QUOTE),
-                parameters.integer(given, "max_length", 0, LONGEST_QUOTE),
-            )
+        count, filters = parameters.count(given), parameters.filters(given)
         body = self._one(form, filters) if count is None else self._many(form, filters, count)
         if not body:
             asked = " and ".join(f"{name} '{given[name]}'" for name in Filters._fields if name in given)
@@ -167,12 +157,12 @@ class HealthResource:
 
         An upstream that is down is no ill health: the corpus answers.
         """
-        healthy, today = True, False
+        healthy, today, broken = True, False, {}
         try:
             self._service.corpus.of_day(self._service.daily.today())
         except CorpusError as error:
             log.error("%s", error)
-            healthy = False
+            healthy, broken["corpus"] = False, {"status": "unavailable"}
         database = self._service.database
         state = {"kind": database.kind, "status": "ok", "shared": database.shared, "meaning": database.meaning}
         try:
@@ -186,6 +176,7 @@ class HealthResource:
             "database": state,
             "upstream": self._upstream(),
             "today": today,
+            **broken,
         }
         resp.status = 200 if healthy else 503
         resp.set_header("Cache-Control", NO_STORE)
@@ -229,7 +220,7 @@ def _form(req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) 
         return form
     form = _preferred((req.get_header("Accept") or "*/*").lower())
     if form is None:
-        raise falcon.HTTPNotAcceptable(description=f"This can be had as {', '.join(MEDIA_TYPES.values())}.")
+        raise falcon.HTTPNotAcceptable(description=f"This can be had as {' or '.join(MEDIA_TYPES.values())}.")
     return form
 
 

@@ -213,5 +213,5 @@ def test_a_library_that_cannot_be_read_is_an_error_that_says_how_to_mend_it(
     if content is not None:
         file.write_bytes(content)
 
-    with pytest.raises(CorpusError, match="build it again with `make corpus`"):
+    with pytest.raises(CorpusError, match=r"remove the \.sqlite3 file, and it is built again from its text"):
         Corpus(lambda: file).random()

@@ -81,7 +81,7 @@ ERRORS = {
         {"path": "/daily", "headers": {"Accept": "image/png"}},
         None,
         BY_ACCEPT,
-        problem(406, "Not Acceptable", "This can be had as application/json, text/plain; charset=utf-8."),
+        problem(406, "Not Acceptable", "This can be had as application/json or text/plain; charset=utf-8."),
     ),
     "defect": (
         {"path": "/"},

@@ -54,6 +54,15 @@ def served(make_service) -> Iterator[str]:
         thread.join()
 
 
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a reader who has asked for today's quote, and runs the commands there."""
+    folder = tmp_path_factory.mktemp("reader")
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-m", "quotes", "today"], cwd=folder, env=environ, check=True, capture_output=True)
+    return folder
+
+
 def test_every_example_is_a_curl_line_or_a_command_of_ours():
     assert CURLS
     assert COMMANDS
@@ -82,10 +91,10 @@ def test_a_curl_line_answers_as_printed(served: str, corpus: Corpus, command: st
 
 
 @pytest.mark.parametrize(("command", "output"), COMMANDS, ids=[command for command, _ in COMMANDS])
-def test_a_command_prints_what_is_printed(command: str, output: str, tmp_path: Path, corpus: Corpus, clock):
+def test_a_command_prints_what_is_printed(command: str, output: str, reader: Path, corpus: Corpus):
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     program = shlex.split(command.replace(".venv/bin/python", sys.executable))
-    printed = subprocess.run(program, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
+    printed = subprocess.run(program, cwd=reader, env=environ, capture_output=True, text=True, check=True)
     if command.endswith(" today"):
         assert output == represent("text", corpus.of_day(NOON.date())).decode()
         assert printed.stdout.count("\n\N{EM DASH} ") == 1

@@ -95,7 +95,7 @@ def test_health_is_503_while_the_corpus_is_unusable(make_service: Callable[..., 
     answer = client_of(make_service(corpus=missing_corpus())).simulate_get("/health")
 
     assert answer.status_code == 503
-    assert answer.json == HEALTHY | {"status": "unavailable"}
+    assert answer.json == HEALTHY | {"status": "unavailable", "corpus": {"status": "unavailable"}}
 
 
 def test_an_upstream_that_is_down_is_told_and_is_no_ill_health(make_service: Callable[..., Service]):

@@ -49,7 +49,7 @@ def test_an_accept_that_nothing_fits_is_406(client: testing.TestClient, path: st
 
     assert answer.status_code == 406
     assert answer.headers["Vary"] == "Accept"
-    assert answer.json["detail"] == "This can be had as application/json, text/plain; charset=utf-8."
+    assert answer.json["detail"] == "This can be had as application/json or text/plain; charset=utf-8."
 
 
 @pytest.mark.parametrize("path", ["/", "/quote", "/daily"])
