@@ -87,7 +87,10 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(settings: Settings, options: argparse.Namespace) -> int:
     from gunicorn.app.base import BaseApplication
 
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Others' debug lines stay off: botocore's hold session tokens.
+    level = logging.getLevelNamesMapping()[settings.log_level]
+    logging.getLogger("quotes").setLevel(level)
+    logging.basicConfig(level=max(level, logging.INFO), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     _look_into_corpus(settings)
 
     class Server(BaseApplication):

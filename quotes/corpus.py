@@ -93,7 +93,9 @@ class Corpus:
             CorpusError: The library cannot be read.
         """
         if self._size is None:
-            self._size = int(self._row("SELECT max(n) + 1 FROM quotes")[0])
+            self._size = self._row("SELECT max(n) + 1 FROM quotes")[0]
+        if self._size is None:
+            raise CorpusError("The corpus file holds no quotes.")
         return self._size
 
     def random(self, count: int = 1, filters: Filters = ANY) -> list[Quote]:

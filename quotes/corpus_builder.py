@@ -111,6 +111,7 @@ def build(text: Path, target: Path) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix=".corpus-", dir=target.parent) as folder:
             unfinished = Path(folder) / target.name
+            made_from = _fingerprint(text)  # first: a text that changes meanwhile makes the file stale
             with closing(sqlite3.connect(unfinished)) as db:
                 db.executescript(_SCHEMA)
                 for number, line in _lines(text):
@@ -123,7 +124,7 @@ def build(text: Path, target: Path) -> None:
                 if not numbers:
                     raise CorpusError(f"{text.name} holds no quotes.")
                 db.executemany("INSERT INTO days VALUES (?, ?)", enumerate(numbers))
-                db.execute("INSERT INTO meta VALUES ('made_from', ?)", (_fingerprint(text),))
+                db.execute("INSERT INTO meta VALUES ('made_from', ?)", (made_from,))
                 db.commit()
             unfinished.replace(target)
     except (OSError, sqlite3.Error) as error:

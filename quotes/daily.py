@@ -18,6 +18,7 @@ from quotes.mashape import Mashape
 from quotes.quote import Quote
 
 DAYS_KEPT = 400  # in memory
+LONGEST_WAIT = 8.0  # seconds, for another thread to decide: more than the upstream and the state may take
 STATE_LEFT_ALONE_FOR = 5.0  # seconds, after it failed
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,7 @@ class DailyQuotes:
         if quote is not None:
             return Daily(day, quote, on_record=True)
         # One thread decides and the others wait to find it decided; not for a state that is down.
-        if not self._deciding.acquire(blocking=not self._state_is_down):
+        if not self._deciding.acquire(timeout=0 if self._state_is_down else LONGEST_WAIT):
             return Daily(day, self._corpus.of_day(day), on_record=False)
         try:
             quote = self._known.get(day)
@@ -105,7 +106,9 @@ class DailyQuotes:
             StateUnavailable: The record cannot be read now.
         """
         if day == self.today():
-            return self.quote_of_today()
+            daily = self.quote_of_today()
+            if daily.day == day:  # it is not over by now
+                return daily
         quote = self._known.get(day) or self._stored(day)
         if quote is None:
             raise QuoteNotFound(f"No quote is on record for {day}.")

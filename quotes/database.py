@@ -129,6 +129,7 @@ class PeeweeDatabase(Database):
                 self._prepare(db)
                 yield db
         except (peewee.PeeweeException, OSError) as error:
+            self._prepared = False  # the file may have been removed, and is then made again
             raise StateUnavailable(f"The {self.kind} database is not usable: {first_line(error)}") from error
 
     @contextlib.contextmanager

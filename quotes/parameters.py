@@ -93,15 +93,13 @@ def filters(parameters: Mapping[str, str]) -> Filters:
     )
 
 
-def day(parameters: Mapping[str, str], name: str, today: dt.date) -> dt.date | None:
-    """Return a parameter as a day that has come, None where it is not given.
+def day(parameters: Mapping[str, str], name: str, today: dt.date) -> dt.date:
+    """Return a parameter that is given as a day that has come.
 
     Raises:
         ParameterError: It is not a calendar day written as YYYY-MM-DD, or lies after `today`.
     """
-    value = parameters.get(name)
-    if value is None:
-        return None
+    value = parameters[name]
     try:
         found = dt.date.fromisoformat(value) if _DAY.fullmatch(value) else None
     except ValueError:

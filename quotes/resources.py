@@ -52,6 +52,7 @@ class _Ready(NamedTuple):
     body: bytes
     etag: str
     ends: float
+    on_record: bool
 
 
 class DailyResource:
@@ -70,22 +71,24 @@ class DailyResource:
     def answer(self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> None:
         """Answer with the day's quote; today's stands ready as bytes until the day ends."""
         form = _form(req, resp, given)
-        if "date" in given:
-            day = parameters.day(given, "date", self._daily.today())
-            assert day is not None
-            if day != self._daily.today():
-                _send_cacheable(req, resp, form, _make_ready(form, self._daily.quote_of(day), 0), IMMUTABLE)
-                return
         now = self._daily.time()
-        ready = self._ready.get(form)
-        if ready is None or ready.ends <= now:
-            daily = self._daily.quote_of_today()
-            ready = _make_ready(form, daily, self._daily.end_of(daily.day))
-            if not daily.on_record:  # it may not be the day's quote after all: nobody may keep it
-                _send(resp, form, ready.body)
-                return
-            self._ready[form] = ready
-        _send_cacheable(req, resp, form, ready, f"public, max-age={max(0, int(ready.ends - now))}")
+        if "date" in given:
+            ready = self._made(form, self._daily.quote_of(parameters.day(given, "date", self._daily.today())))
+        else:
+            kept = self._ready.get(form)
+            ready = kept if kept and kept.ends > now else self._made(form, self._daily.quote_of_today())
+            if ready.on_record:
+                self._ready[form] = ready
+        if not ready.on_record:  # it may not be the day's quote after all: nobody may keep it
+            _send(resp, form, ready.body)
+        else:
+            left = ready.ends - now
+            _send_cacheable(req, resp, form, ready, f"public, max-age={int(left)}" if left > 0 else IMMUTABLE)
+
+    def _made(self, form: str, daily: Daily) -> _Ready:
+        body = represent(form, daily.quote, date=daily.day.isoformat())
+        etag = hashlib.sha256(body).hexdigest()[:32]
+        return _Ready(body, etag, self._daily.end_of(daily.day), daily.on_record)
 
 
 class RandomResource:
@@ -237,11 +240,6 @@ def _send(resp: falcon.Response, form: str, body: bytes, caching: str = NO_STORE
     resp.content_type = MEDIA_TYPES[form]
     resp.set_header("Cache-Control", caching)
     resp.data = body
-
-
-def _make_ready(form: str, daily: Daily, ends: float) -> _Ready:
-    body = represent(form, daily.quote, date=daily.day.isoformat())
-    return _Ready(body, hashlib.sha256(body).hexdigest()[:32], ends)
 
 
 def _send_cacheable(req: falcon.Request, resp: falcon.Response, form: str, ready: _Ready, caching: str) -> None:

@@ -36,12 +36,14 @@ if TYPE_CHECKING:
 BUDGET = 5.0  # seconds, for all tries of a read or a write together
 LONGEST_PAUSE = 0.1  # seconds, before another try
 TOKENS_KEPT = 1000  # more than the uploads of all instances within one budget
+READ_ONLY = "?mode=ro&immutable=1"  # a file that was removed is an error, not a new database
 SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
 class _Copy(NamedTuple):
     file: Path | None = None
     etag: str | None = None
+    has_schema: bool = False  # this version's
 
 
 class S3Database(Database):
@@ -63,7 +65,6 @@ class S3Database(Database):
         self._turn = threading.Lock()  # held by the thread that talks to S3
         self._swapping = threading.Lock()  # held while the copy is replaced or opened
         self._copy = _Copy()
-        self._is_usable = False  # whether the copy has this version's schema
 
     def read(
         self, question: "Callable[[peewee.Database], Answer]", is_final: Callable[[Answer], bool] = never
@@ -90,7 +91,7 @@ class S3Database(Database):
                 for token in self._carried_out(results):
                     return results[token]
                 token = uuid.uuid4().hex
-                with self._draft() as draft:
+                with self._draft(self._copy.file.read_bytes() if self._copy.file else b"") as draft:
                     is_changed, result = _apply(change, token, draft)
                     if is_changed:
                         results[token] = result
@@ -111,6 +112,11 @@ class S3Database(Database):
                 return self._object.get(None) is not None
             except Unclear as error:
                 raise StateUnavailable(f"{error}.") from error
+
+    @property
+    def _is_usable(self) -> bool:
+        copy = self._copy
+        return copy.has_schema and copy.file is not None and copy.file.exists()
 
     @contextlib.contextmanager
     def _conversation(self) -> "Iterator[_Tries]":
@@ -141,9 +147,8 @@ class S3Database(Database):
             elif stored.etag != self._copy.etag:
                 if not stored.body.startswith(SQLITE_MAGIC):
                     raise StateUnavailable("The object that DATABASE_URL names is not a SQLite database.")
-                file = self._new_file()
-                file.write_bytes(stored.body)
-                self._replace_copy(file, stored.etag)
+                with self._draft(stored.body) as file:
+                    self._replace_copy(file, stored.etag)
             return
 
     def _carried_out(self, tokens: Collection[str]) -> list[str]:
@@ -155,26 +160,25 @@ class S3Database(Database):
             return [token for (token,) in rows if token in tokens]
 
     @contextlib.contextmanager
-    def _draft(self) -> Iterator[Path]:
-        """Give a file to change, at first the same as the copy; it is gone afterwards unless it became the copy."""
+    def _draft(self, content: bytes) -> Iterator[Path]:
+        """Give a file with some content; it is gone afterwards unless it became the copy."""
         draft = self._new_file()
-        if self._copy.file:
-            shutil.copyfile(self._copy.file, draft)
         try:
+            draft.write_bytes(content)
             yield draft
         finally:
             if draft != self._copy.file:
                 draft.unlink(missing_ok=True)
 
     def _replace_copy(self, file: Path | None, etag: str | None) -> None:
+        has_schema = False
+        if file:
+            with _opened(file, READ_ONLY) as db:
+                has_schema = is_migrated(db)
         with self._swapping:
-            old, self._copy = self._copy, _Copy(file, etag)
+            old, self._copy = self._copy, _Copy(file, etag, has_schema)
             if old.file:
                 old.file.unlink(missing_ok=True)
-        self._is_usable = False
-        if file:
-            with self._opened_copy() as db:
-                self._is_usable = is_migrated(db)
 
     @contextlib.contextmanager
     def _opened_copy(self) -> "Iterator[peewee.Database]":
@@ -182,7 +186,7 @@ class S3Database(Database):
             with self._swapping:  # the file stays until it is open
                 if self._copy.file is None:
                     raise StateUnavailable("The state's object on S3 was deleted.")
-                db = opened.enter_context(_opened(self._copy.file, query="?immutable=1"))
+                db = opened.enter_context(_opened(self._copy.file, query=READ_ONLY))
             yield db
 
     def _new_file(self) -> Path:

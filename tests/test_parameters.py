@@ -112,10 +112,6 @@ def test_a_day_that_has_not_come_is_refused(day: dt.date):
         parameters.day({"date": day.isoformat()}, "date", TODAY)
 
 
-def test_a_day_that_is_not_given_is_none():
-    assert parameters.day({}, "date", TODAY) is None
-
-
 @pytest.mark.parametrize("value", ["2025-02-29", "2026-00-01", "0000-01-01", "2026-1-1", "20261120", "2026-11-20\n"])
 def test_what_is_no_calendar_day_is_refused(value: str):
     with pytest.raises(ParameterError, match=r"^The parameter 'date' is not a calendar day written as YYYY-MM-DD\.$"):

@@ -223,3 +223,12 @@ def test_a_copy_that_somebody_removed_is_fetched_again(database: S3Database) -> 
 
     assert database.write(add("b")) == ["a", "b"]
     assert database.read(notes) == ["a", "b"]
+
+
+@pytest.mark.parametrize("remove", [Path.unlink, lambda file: shutil.rmtree(file.parent)], ids=["file", "folder"])
+def test_a_copy_that_somebody_removed_costs_no_row(database: S3Database, remove: Callable[[Path], None]) -> None:
+    rows = database.read(notes)
+    remove(database._copy.file)
+
+    assert database.read(notes) == rows
+    assert database.write(add("b")) == [*rows, "b"]
