@@ -76,14 +76,18 @@ class DailyResource:
             ready = self._made(form, self._daily.quote_of(parameters.day(given, "date", self._daily.today())))
         else:
             kept = self._ready.get(form)
-            ready = kept if kept and kept.ends > now else self._made(form, self._daily.quote_of_today())
-            if ready.on_record:
-                self._ready[form] = ready
+            ready = kept if kept and kept.ends > now else self._keep(form, self._daily.quote_of_today())
         if not ready.on_record:  # it may not be the day's quote after all: nobody may keep it
             _send(resp, form, ready.body)
         else:
             left = ready.ends - now
             _send_cacheable(req, resp, form, ready, f"public, max-age={int(left)}" if left > 0 else IMMUTABLE)
+
+    def _keep(self, form: str, daily: Daily) -> _Ready:
+        ready = self._made(form, daily)
+        if ready.on_record:
+            self._ready[form] = ready
+        return ready
 
     def _made(self, form: str, daily: Daily) -> _Ready:
         body = represent(form, daily.quote, date=daily.day.isoformat())
