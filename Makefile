@@ -1,6 +1,7 @@
 # Every target first runs `install`, which does nothing while .venv is up to date with Pipfile.lock.
 
 PYTHON ?= python3
+STAGE ?= dev
 PIPENV := $(or $(shell command -v pipenv 2>/dev/null),.pipenv/bin/pipenv)
 RUN := .venv/bin/python
 
@@ -10,7 +11,7 @@ export PIPENV_DONT_LOAD_ENV := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test bench format corpus lock
+.PHONY: help install serve setup deploy smoke test bench format corpus lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -19,6 +20,15 @@ install: .venv/up-to-date ## make .venv from Pipfile.lock (with pipenv, which it
 
 serve: install ## answer on http://127.0.0.1:8000 (PORT and HOST change that)
 	@exec $(RUN) -m quotes serve
+
+setup: install ## make what a stage needs in your AWS account: make setup STAGE=dev
+	@$(RUN) -m deploy setup $(STAGE)
+
+deploy: install ## deploy or update a stage and look whether it is well: make deploy STAGE=dev
+	@$(RUN) -m deploy deploy $(STAGE)
+
+smoke: install ## look whether a live stage is well: make smoke STAGE=dev
+	@$(RUN) -m deploy smoke $(STAGE)
 
 test: install ## formatter, linter, types and every test
 	$(RUN) -m ruff format --check

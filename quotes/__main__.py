@@ -89,7 +89,6 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
 
     # Others' debug lines stay off: botocore's hold session tokens.
     level = logging.getLevelNamesMapping()[settings.log_level]
-    logging.getLogger("quotes").setLevel(level)
     logging.basicConfig(level=max(level, logging.INFO), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     _look_into_corpus(settings)
 

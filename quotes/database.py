@@ -189,8 +189,9 @@ def open_database(url: str, *, on_lambda: bool = False) -> Database:
     scheme = urlsplit(url).scheme
     if scheme == "s3":
         from quotes.s3_database import S3Database
+        from quotes.settings import Role
 
-        return S3Database(url)
+        return S3Database(url, Role.of_function())
     if scheme != "sqlite":
         from quotes.server_database import POOL_SIZE, ServerDatabase
 

@@ -206,6 +206,7 @@ def create_api(settings: Settings, service: Service | None = None) -> "falcon.Ap
         settings: The settings.
         service: The parts to answer with, by default those that the settings name.
     """
+    logging.getLogger("quotes").setLevel(settings.log_level)
     service = service or Service.of(settings)
     app = falcon.App(media_type="application/json", middleware=[EveryAnswer()])
     problems.add_to(app)

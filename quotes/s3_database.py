@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 from quotes.database import Answer, Database, in_transaction, is_migrated, migrate, never
 from quotes.errors import StateUnavailable
 from quotes.s3_object import SLOWEST_CALL, Refused, S3Object, Unclear
+from quotes.settings import Role
 
 if TYPE_CHECKING:
     import peewee
@@ -51,6 +52,7 @@ class S3Database(Database):
 
     Args:
         url: The object.
+        role: The Lambda function's role, where this is one.
         monotonic: The clock.
     """
 
@@ -58,9 +60,9 @@ class S3Database(Database):
     shared = True
     meaning = "an object on S3; every instance shares it"
 
-    def __init__(self, url: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, url: str, role: Role | None = None, monotonic: Callable[[], float] = time.monotonic) -> None:
         parts = urlsplit(url)
-        self._object = S3Object(parts.netloc, parts.path.lstrip("/"))
+        self._object = S3Object(parts.netloc, parts.path.lstrip("/"), role)
         self._monotonic = monotonic
         self._turn = threading.Lock()  # held by the thread that talks to S3
         self._swapping = threading.Lock()  # held while the copy is replaced or opened

@@ -3,9 +3,12 @@
 import contextlib
 import functools
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
+from quotes import s3_get
 from quotes.errors import StateUnavailable
+from quotes.s3_get import Stored, Timeouts
+from quotes.settings import Role
 
 CONNECT_TIMEOUT = 0.5  # seconds
 READ_TIMEOUT = 1.0  # seconds
@@ -21,23 +24,18 @@ class Unclear(Exception):
     """Tell that S3 did not answer, or not with a decision; the text says how."""
 
 
-class Stored(NamedTuple):
-    """Hold a version of the object."""
-
-    body: bytes
-    etag: str
-
-
 class S3Object:
     """Be one object; boto3's own chain finds the credentials, and `AWS_ENDPOINT_URL` another S3.
 
     Args:
         bucket: Its bucket.
         key: Its key.
+        role: The function's role, where that is who reads: boto3 is then imported only for what a plain GET is not.
     """
 
-    def __init__(self, bucket: str, key: str) -> None:
+    def __init__(self, bucket: str, key: str, role: Role | None = None) -> None:
         self._name = {"Bucket": bucket, "Key": key}
+        self._role = role
 
     def get(self, known_etag: str | None) -> Stored | None:
         """Return the current version, None where there is no object.
@@ -49,6 +47,9 @@ class S3Object:
             Unclear: S3 did not answer.
             StateUnavailable: S3 refuses the request.
         """
+        stored = self._plainly_got(known_etag)
+        if stored:
+            return stored
         condition = {"IfNoneMatch": known_etag} if known_etag else {}
         try:
             answer = self._client.get_object(**self._name, **condition)
@@ -80,6 +81,15 @@ class S3Object:
             if _status(error) in (409, 412) or _code(error) == "NoSuchKey":
                 raise Refused("other instances keep writing first") from error
             raise _sorted(error) from error
+
+    def _plainly_got(self, known_etag: str | None) -> Stored | None:
+        if self._role is None:
+            return None
+        try:
+            timeouts = Timeouts(CONNECT_TIMEOUT, READ_TIMEOUT, SLOWEST_CALL, PIECE)
+            return s3_get.get(self._role, self._name["Bucket"], self._name["Key"], known_etag, timeouts)
+        except OSError as error:
+            raise Unclear(f"S3 does not answer ({type(error).__name__})") from error
 
     @functools.cached_property
     def _client(self) -> Any:

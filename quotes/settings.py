@@ -89,6 +89,35 @@ def _port(value: str) -> int:
     return int(value)
 
 
+@dataclass(frozen=True)
+class Role:
+    """Hold what Lambda tells a function of its role: the temporary credentials that boto3's chain would find first.
+
+    Attributes:
+        access_key_id: Names the credentials.
+        secret_access_key: Signs.
+        session_token: Goes with each request.
+        region: Of the function.
+        endpoint: Another S3, as boto3 understands it; empty for AWS's own.
+    """
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    region: str
+    endpoint: str = ""
+
+    @classmethod
+    def of_function(cls, environ: Mapping[str, str] = os.environ) -> "Role | None":
+        """Return the role of the Lambda function that this process is, None where it is none or is told no role."""
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION")
+        if "AWS_LAMBDA_FUNCTION_NAME" not in environ or not all(environ.get(name) for name in names):
+            return None
+        endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL") or ""
+        key, secret, token, region = (environ[name] for name in names)
+        return cls(key, secret, token, region, endpoint)
+
+
 def _setting(variable: str, default: Any, parse: Callable[[str], Any], help_text: str) -> Any:
     return field(default=default, metadata={"variable": variable, "parse": parse, "help": help_text})
 
@@ -142,3 +171,8 @@ class Settings:
                 except ValueError as error:
                     raise SettingError(variable, str(error)) from None
         return cls(**values)
+
+
+def variables() -> set[str]:
+    """Return the names of all environment variables that are settings."""
+    return {setting.metadata["variable"] for setting in fields(Settings) if setting.metadata}

@@ -1,0 +1,105 @@
+"""The package that is uploaded: what the function imports and nothing else, the same bytes for the same source.
+
+Zappa packs the whole environment. Of that, `make_lean` keeps what is named here, compiled so that Python takes the
+bytecode as it is: Zappa's zip entries are dated 1980, which makes bytecode that carries a date stale, and Lambda's
+folder cannot be written, so each cold start would compile everything again. Native code is left out; every library here
+works without, and so the package is the same whatever laptop makes it.
+"""
+
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+TASK_ROOT = "/var/task"  # where Lambda unpacks it
+
+OURS = ("quotes/", "zappa_settings.py", "handler.py")
+LIBRARIES = (
+    "apig_wsgi/",
+    "certifi/",
+    "charset_normalizer/",
+    "durationpy/",
+    "falcon/",
+    "idna/",
+    "markupsafe/",
+    "peewee.py",
+    "playhouse/",
+    "pybreaker/",
+    "requests/",
+    "urllib3/",
+    "werkzeug/",
+    "zappa/",
+)
+UNUSED = (
+    "charset_normalizer/cli/",
+    "falcon/bench/",
+    "falcon/cmd/",
+    "falcon/testing/",
+    "quotes/__main__.py",
+    "urllib3/contrib/emscripten/",
+    "werkzeug/debug/",
+    "zappa/cli.py",
+    "zappa/core.py",
+    "zappa/ext/",
+    "zappa/letsencrypt.py",
+)
+DATA = ("certifi/cacert.pem", "quotes/data/*.sqlite3")
+
+
+def build_corpus() -> None:
+    """Build the corpus from its text (`prebuild_script`)."""
+    done = subprocess.run([sys.executable, "-m", "quotes.corpus_builder"], cwd=ROOT, check=False)
+    if done.returncode:
+        sys.exit("The corpus cannot be built, so nothing was packaged.")
+
+
+def make_lean(cli: Any) -> None:
+    """Replace the package that Zappa made by the lean one (`callbacks.zip`).
+
+    Args:
+        cli: Zappa's command line, with `zip_path`.
+    """
+    package = Path(cli.zip_path)
+    with zipfile.ZipFile(package) as made:
+        files = {name: made.read(name) for name in sorted(set(made.namelist())) if is_shipped(name)}
+    package.write_bytes(b"")
+    with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as lean:
+        for name, content in sorted(with_bytecode(files).items()):
+            entry = zipfile.ZipInfo(name)  # dated 1980
+            entry.create_system, entry.external_attr = 3, (stat.S_IFREG | 0o644) << 16  # Unix, readable by everybody
+            lean.writestr(entry, content, zipfile.ZIP_DEFLATED)
+
+
+def is_shipped(name: str) -> bool:
+    """Tell whether the function needs a file of Zappa's package.
+
+    Args:
+        name: Its path in the package.
+    """
+    if not name.startswith(OURS + LIBRARIES) or name.startswith(UNUSED):
+        return False
+    return name.endswith(".py") or any(PurePosixPath(name).match(pattern) for pattern in DATA)
+
+
+def with_bytecode(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return files together with the bytecode of those that are Python (unchecked, PEP 552).
+
+    Args:
+        files: Contents by path.
+    """
+    with tempfile.TemporaryDirectory(prefix="quotes-package-") as folder:
+        for name, content in files.items():
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        # A process of its own, with a fixed hash seed: bytecode differs with what was loaded before, and with the seed.
+        command = [sys.executable, "-S", "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash"]
+        paths = ["-s", folder, "-p", TASK_ROOT, folder]
+        subprocess.run(command + paths, env={"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0"}, check=True)  # noqa: S603
+        compiled = Path(folder).rglob("*.pyc")
+        return files | {path.relative_to(folder).as_posix(): path.read_bytes() for path in compiled}

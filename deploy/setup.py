@@ -1,0 +1,125 @@
+"""Set an AWS account up for a stage: the bucket, the remote environment, the topic of dead letters.
+
+Everything here can be done again: what is there already stays, or is brought to what it should be.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from deploy import stage
+from deploy.stage import StageError
+from quotes.errors import SettingError
+from quotes.settings import Settings, variables
+
+OLD_VERSIONS_KEPT = 90  # days
+
+
+def set_up(name: str) -> Iterator[str]:
+    """Set the account up for a stage, and tell of each step once it is done.
+
+    Args:
+        name: The stage's name.
+
+    Raises:
+        StageError: Something is missing or refused; the text says what to do.
+    """
+    cli = stage.loaded(name)
+    file, environment = local_environment(name)
+    try:
+        region, account = cli.zappa.aws_region, cli.zappa.boto_client("sts").get_caller_identity()["Account"]
+        yield f"account {account}, region {region}, function {cli.lambda_name}"
+        own = stage.make_ones_own(account, region)
+        if own:
+            yield f"zappa_settings.json: names the bucket {own} and your account now; commit that"
+            cli = stage.loaded(name)
+        s3 = cli.zappa.boto_client("s3")
+        yield _make_bucket(s3, cli.s3_bucket_name, region)
+        yield _protect(s3, cli.s3_bucket_name)
+        yield _put_environment(s3, cli.remote_env, file, environment)
+        topic = cli.stage_config.get("dead_letter_arn", "")
+        if topic.startswith("arn:aws:sns:"):
+            cli.zappa.boto_client("sns").create_topic(Name=topic.rpartition(":")[2])
+            yield f"topic {topic}: there"
+    except (BotoCoreError, ClientError) as error:
+        raise StageError(f"AWS: {error}") from error
+
+
+def local_environment(name: str) -> tuple[Path, dict[str, str] | None]:
+    """Return the file with a stage's secret settings, and what is in it; None where there is no such file.
+
+    Args:
+        name: The stage's name.
+
+    Raises:
+        StageError: It is no flat JSON object, or a value is not usable; values are not told.
+    """
+    file = Path(__file__).parent / f"environment.{name}.json"
+    shown = f"deploy/{file.name}"
+    if not file.is_file():
+        return file, None
+    try:
+        given = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        raise StageError(f"{shown}: is no JSON") from None
+    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        raise StageError(f'{shown}: is not of the form {{"NAME": "value"}}')
+    unknown = sorted(set(given) - variables())
+    if unknown:
+        raise StageError(f"{shown}: {', '.join(unknown)}: no setting of that name; README lists them")
+    try:
+        Settings.from_environ(given | {"AWS_LAMBDA_FUNCTION_NAME": name})
+    except SettingError as error:
+        raise StageError(f"{shown}: {error}") from error
+    return file, given
+
+
+def _make_bucket(s3: Any, bucket: str, region: str) -> str:
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    try:
+        s3.create_bucket(Bucket=bucket, **where)
+    except (s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
+        pass
+    else:
+        return f"bucket {bucket}: made"
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        hint = "names are taken worldwide; put another one into zappa_settings.json"
+        raise StageError(f"The bucket {bucket} is somebody else's: {hint}.") from error
+    return f"bucket {bucket}: there already"
+
+
+def _protect(s3: Any, bucket: str) -> str:
+    shut = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=shut)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    encrypted = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=encrypted)
+    old = {
+        "ID": "old-versions",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": OLD_VERSIONS_KEPT},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    }
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [old]})
+    return f"bucket {bucket}: private, encrypted, versioned; old versions go after {OLD_VERSIONS_KEPT} days"
+
+
+def _put_environment(s3: Any, url: str, file: Path, environment: dict[str, str] | None) -> str:
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    shown = f"deploy/{file.name}"
+    if environment is not None:
+        s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(environment).encode(), ContentType="application/json")
+        return f"{url}: {', '.join(sorted(environment)) or 'nothing'}, from {shown}"
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"{}", ContentType="application/json", IfNoneMatch="*")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "PreconditionFailed":
+            raise
+        return f"{url}: there already, left as it is, for there is no {shown}"
+    return f"{url}: empty, for there is no {shown}; environment.example.json beside it shows the form"

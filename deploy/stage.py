@@ -1,0 +1,56 @@
+"""A stage of `zappa_settings.json`, as Zappa itself reads it."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+from zappa.cli import ZappaCLI
+
+SETTINGS = Path(__file__).parent.parent / "zappa_settings.json"
+EXAMPLE_BUCKET = "quotes-example"
+EXAMPLE_ACCOUNT = "123456789012"  # AWS's own, in its documentation
+
+
+class StageError(Exception):
+    """Say what is wrong with a stage, or with the account it is to live in, and how to mend it."""
+
+
+def loaded(stage: str) -> Any:
+    """Return Zappa's command line with a stage's settings loaded, `extends` followed.
+
+    Args:
+        stage: Its name.
+
+    Raises:
+        StageError: There is no such stage, or its settings are not usable.
+    """
+    os.chdir(SETTINGS.parent)  # where Zappa looks
+    cli = ZappaCLI()
+    cli.api_stage = stage
+    try:
+        cli.load_settings()
+    except (click.ClickException, ValueError) as error:
+        raise StageError(re.sub(r"\x1b\[\d*m", "", str(error))) from error
+    return cli
+
+
+def make_ones_own(account: str, region: str) -> str | None:
+    """Put the account into settings that still name the examples; return the bucket's name where that was needed.
+
+    The names of buckets are taken worldwide, so everybody's has to be another one.
+
+    Args:
+        account: The number of the AWS account.
+        region: Where the bucket will be.
+    """
+    text = SETTINGS.read_text(encoding="utf-8")
+    bucket = f"quotes-{account}-{region}"
+    own = text.replace(EXAMPLE_BUCKET, bucket).replace(EXAMPLE_ACCOUNT, account)
+    if own == text:
+        return None
+    unfinished = SETTINGS.with_suffix(".unfinished")
+    unfinished.write_text(own, encoding="utf-8")
+    unfinished.replace(SETTINGS)
+    return bucket

@@ -1,0 +1,122 @@
+"""Requests as API Gateway hands them to a function (REST API, Lambda proxy integration), made WSGI requests.
+
+What the adapter (apig-wsgi) leaves open is settled as Zappa's own handler settles it: where the application is mounted,
+who asks, which answers go out as text.
+"""
+
+import importlib
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+from urllib.parse import quote, unquote
+
+import apig_wsgi
+
+Event = dict[str, Any]
+Answer = dict[str, Any]
+WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+TEXT = (*apig_wsgi.DEFAULT_NON_BINARY_CONTENT_TYPE_PREFIXES, "image/svg+xml")
+
+log = logging.getLogger(__name__)
+
+
+def create_handler(app: WSGI, stage: ModuleType) -> Callable[[Event, Any], Answer]:
+    """Return a function that answers the gateway's events with a WSGI application, and writes a line for each.
+
+    Args:
+        app: The application.
+        stage: The settings that Zappa packaged for the stage (`zappa_settings.py`).
+    """
+    text = (*TEXT, *stage.ADDITIONAL_TEXT_MIMETYPES)
+    adapter = apig_wsgi.make_lambda_handler(_mounted(app, stage), stage.BINARY_SUPPORT, text)
+
+    def handler(event: Event, context: Any) -> Answer:
+        begun = time.perf_counter()
+        try:
+            answer = adapter(event, context)
+        except Exception as error:  # as Zappa's handler: the client gets an answer, the stage is told
+            log.exception("A request failed outside the application.")
+            tell_exception_handler(stage, error, event, context)
+            answer = dict(_FAILED)
+        _write_line(event, answer, time.perf_counter() - begun)
+        return answer
+
+    return handler
+
+
+def tell_exception_handler(stage: ModuleType, error: Exception, event: Event, context: Any) -> bool:
+    """Call the stage's `exception_handler`, where there is one; return whether the error is dealt with."""
+    if not stage.EXCEPTION_HANDLER:
+        return False
+    module, _, name = stage.EXCEPTION_HANDLER.rpartition(".")
+    try:
+        return bool(getattr(importlib.import_module(module), name)(error, event, context))
+    except Exception:
+        log.exception("The exception_handler failed.")
+        return False
+
+
+def is_request(event: Event) -> bool:
+    """Tell whether an event is a request to a REST API: not a job, and not from a load balancer."""
+    return bool(event.get("httpMethod")) and "elb" not in (event.get("requestContext") or {})
+
+
+_FAILED = {
+    "statusCode": 500,
+    "headers": {
+        "Content-Type": "application/problem+json",
+        "Cache-Control": "no-store",
+        "Access-Control-Allow-Origin": "*",
+        "X-Content-Type-Options": "nosniff",
+    },
+    "body": json.dumps({"type": "about:blank", "title": "Internal Server Error", "status": 500}) + "\n",
+}
+
+
+def _mounted(app: WSGI, stage: ModuleType) -> WSGI:
+    def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        event = environ["apig_wsgi.full_event"]
+        script_name, path = _mount(event, stage)
+        environ["SCRIPT_NAME"] = script_name.encode().decode("latin-1")
+        environ["PATH_INFO"] = path.encode().decode("latin-1")  # PEP 3333: bytes, as Latin-1
+        environ["REMOTE_ADDR"] = _client(environ.get("HTTP_X_FORWARDED_FOR", ""))
+        return app(environ, start_response)
+
+    return wsgi
+
+
+def _mount(event: Event, stage: ModuleType) -> tuple[str, str]:
+    """Return below which path the application is mounted, and the path below that.
+
+    The event's path never holds the stage, but a custom domain's base path.
+    """
+    path = unquote(event["path"])
+    if stage.BASE_PATH:
+        base = f"/{stage.BASE_PATH}"
+        return base, path.removeprefix(base) if path == base or path.startswith(f"{base}/") else path
+    host = _header(event, "host")
+    is_gateways = "amazonaws.com" in host if host else not stage.DOMAIN  # the console's test request has no host
+    return f"/{stage.API_STAGE}" if is_gateways else "", path
+
+
+def _header(event: Event, name: str) -> str:
+    headers = event.get("headers") or {}
+    return next((value for key, value in headers.items() if key.lower() == name), "")
+
+
+def _client(forwarded_for: str) -> str:
+    """Return the address that the gateway saw: the last but one, for its own comes last and others can be made up."""
+    addresses = [address.strip() for address in forwarded_for.split(",")]
+    return addresses[-2] if len(addresses) > 1 else addresses[0] or "127.0.0.1"
+
+
+def _write_line(event: Event, answer: Answer, seconds: float) -> None:
+    """Log a request as `serve` does; no query, which may hold what is nobody's business."""
+    client = _client(_header(event, "x-forwarded-for"))
+    request = f"{event['httpMethod']} {quote(event['path'])}"
+    size, took = len(answer.get("body") or ""), round(seconds * 1000)
+    log.info('%s "%s" %s %s bytes %s ms', client, request, answer["statusCode"], size, took)

@@ -1,0 +1,92 @@
+"""What Lambda runs: requests through a lean adapter, every other event through Zappa's own handler.
+
+Zappa's handler imports boto3 and werkzeug before it does anything: more than half of a cold start, and a request for a
+quote needs neither. Importing this module is Lambda's init phase. It prepares the process as Zappa's handler does and
+loads the application, so it works only where Zappa has put `zappa_settings.py`: in the package.
+"""
+
+import importlib
+import json
+import logging
+import os
+from types import ModuleType
+from typing import Any
+
+from quotes import gateway
+from quotes.errors import StateUnavailable
+from quotes.s3_object import S3Object, Unclear
+from quotes.settings import Role
+
+TRIES = 3  # to read the remote environment
+
+log = logging.getLogger(__name__)
+
+
+def lambda_handler(event: gateway.Event, context: Any) -> Any:
+    """Answer a request, or do what another event asks for.
+
+    Args:
+        event: What happened; see the AWS Lambda developer guide, "Using AWS Lambda with other services".
+        context: The invocation.
+    """
+    os.environ.update(event.get("stageVariables") or {})
+    if gateway.is_request(event):
+        return _answer(event, context)
+    from zappa import handler
+
+    return handler.lambda_handler(event, context)
+
+
+def prepare(stage: ModuleType) -> None:
+    """Set the environment and the log level as the stage's settings say, in the order in which Zappa's handler does.
+
+    The remote environment first, then what the package says; either overrides what Lambda was configured with.
+    """
+    logging.getLogger().setLevel(stage.LOG_LEVEL)
+    os.environ.update(remote_environment(getattr(stage, "REMOTE_ENV", "") or ""))
+    own = {"SERVERTYPE": "AWS Lambda", "FRAMEWORK": "Zappa", "PROJECT": stage.PROJECT_NAME, "STAGE": stage.API_STAGE}
+    os.environ.update(own | stage.ENVIRONMENT_VARIABLES)
+
+
+def remote_environment(url: str) -> dict[str, str]:
+    """Return the variables that an object on S3 holds, a flat JSON object of strings.
+
+    As with Zappa's handler, one that cannot be read is reported and does without.
+
+    Args:
+        url: `s3://bucket/key`, or an empty string for none.
+    """
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    if not key:
+        return {}
+    try:
+        given = json.loads(_read(S3Object(bucket, key, Role.of_function())))
+    except (StateUnavailable, Unclear, ValueError) as error:
+        reason = "it is no JSON" if isinstance(error, ValueError) else error
+        log.error("The remote environment %s cannot be read: %s", url, reason)
+        return {}
+    if not isinstance(given, dict):
+        log.error("The remote environment %s is no JSON object.", url)
+        return {}
+    for name in (name for name, value in given.items() if not isinstance(value, str)):
+        log.error("The remote environment %s: the value of %s is no string.", url, name)
+    return {name: value for name, value in given.items() if isinstance(value, str)}
+
+
+def _read(file: S3Object) -> bytes:
+    for attempt in range(1, TRIES + 1):
+        try:
+            stored = file.get(None)
+        except Unclear:
+            if attempt == TRIES:
+                raise
+        else:
+            if stored is None:
+                raise StateUnavailable("it is not there")
+            return stored.body
+    raise AssertionError("unreachable")
+
+
+_stage = importlib.import_module("zappa_settings")
+prepare(_stage)
+_answer = gateway.create_handler(getattr(importlib.import_module(_stage.APP_MODULE), _stage.APP_FUNCTION), _stage)
