@@ -13,7 +13,7 @@ def test_the_readme_has_the_table():
 def test_a_million_requests_without_cache():
     assert costs(Use(1_000_000)) == pytest.approx(
         {
-            "Lambda": 0.20 + (1e6 * 0.005 + 1e4 * 0.4) * 0.5 * 0.0000166667,
+            "Lambda": 0.20 + (1e6 * 0.003 + 1e4 * 0.3) * 1.0 * 0.0000166667,
             "API Gateway": 3.50,
             "its cache": 0.0,
             "S3": 1e4 * 2 * 0.4e-6 + 30 * 5e-6,
