@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import picks, report, state
+from bench import cold, picks, report, state
 from bench.servers import ROOT, SERVERS, BenchError, get, requests_per_second, running, wrk_version
 
 DAILY, RANDOM = "/quote?type=daily", "/quote?type=random"
@@ -59,12 +59,15 @@ def main() -> int:
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
+    before = options.output.read_text() if options.output.exists() else "# Benchmarks"
     if options.only:
-        text = report.with_state(options.output.read_text() if options.output.exists() else "# Benchmarks", section)
+        text = report.replaced(before, section)
     else:
         how = f"rounds: {options.rounds}, of {options.seconds} s for each row"
         machine = report.machine(begun, load, report.PACKAGES, wrk)
         text = report.render(machine, how, CASES, rates, found, section)
+        cold_starts = report.found(before, cold.SECTION)  # measured by `make bench-cold`
+        text = report.replaced(text, cold_starts) if cold_starts else text
     print(section if options.only else text)
     options.output.write_text(text)
     return 0

@@ -23,7 +23,8 @@ def new_urls(folder: Path) -> Iterator[Callable[[str], str]]:
     import psycopg
 
     numbers = itertools.count(1)
-    with _s3(), get_server(str(folder / "postgres"), cleanup_mode="delete") as server:
+    with moto_s3() as s3, get_server(str(folder / "postgres"), cleanup_mode="delete") as server:
+        s3.create_bucket(Bucket=BUCKET)
 
         def new(kind: str) -> str:
             name = f"state_{next(numbers)}"
@@ -39,8 +40,8 @@ def new_urls(folder: Path) -> Iterator[Callable[[str], str]]:
 
 
 @contextlib.contextmanager
-def _s3() -> Iterator[None]:
-    """Let boto3, here and in processes that are started from here, find moto and nothing else."""
+def moto_s3() -> Iterator[Any]:
+    """Let boto3, here and in processes that are started from here, find moto and nothing else; yield a client."""
     import boto3
 
     ours, theirs = SPAWN.Pipe()
@@ -57,8 +58,7 @@ def _s3() -> Iterator[None]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
     try:
-        boto3.client("s3").create_bucket(Bucket=BUCKET)
-        yield
+        yield boto3.client("s3")
     finally:
         process.terminate()
         process.join()

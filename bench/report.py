@@ -72,14 +72,27 @@ def render(machine: Sequence[str], how: str, cases: Iterable["Case"], rates: Rat
 
 
 def state_section(machine: Sequence[str], tables: str) -> str:
-    """Return the last section, which is measured on its own as well."""
-    return "\n\n".join([STATE, "\n".join(f"- {line}" for line in machine), STATE_METHOD, tables])
+    """Return the section on the state, which is measured on its own as well."""
+    return section(STATE, machine, STATE_METHOD, tables)
 
 
-def with_state(report: str, section: str) -> str:
-    """Return a report with its last section replaced, or added."""
-    others = report.partition(f"\n{STATE}\n")[0].rstrip()
-    return f"{others}\n\n{section}\n"
+def section(title: str, machine: Sequence[str], *parts: str) -> str:
+    """Return a section with a title of its own and the machine that it was measured on."""
+    return "\n\n".join([title, "\n".join(f"- {line}" for line in machine), *parts])
+
+
+def replaced(report: str, section: str) -> str:
+    """Return a report with the section of the same title replaced, or added at the end."""
+    title = section.partition("\n")[0]
+    sections = re.split(r"\n(?=## )", report.rstrip())
+    others = [part.rstrip() for part in sections if part.partition("\n")[0] != title]
+    return "\n\n".join([*others, section]) + "\n"
+
+
+def found(report: str, title: str) -> str:
+    """Return the section of a title, empty where there is none."""
+    sections = re.split(r"\n(?=## )", report.rstrip())
+    return next((part.rstrip() for part in sections if part.partition("\n")[0] == title), "")
 
 
 def ms(seconds: Sequence[float]) -> str:

@@ -3,11 +3,12 @@
 import argparse
 import sys
 
-from deploy.live import deploy, smoke, take_down
+from deploy.live import deploy, smoke
 from deploy.setup import set_up
 from deploy.stage import StageError
+from deploy.undeploy import undeploy
 
-COMMANDS = {"setup": set_up, "deploy": deploy, "smoke": smoke, "undeploy": take_down}
+COMMANDS = {"setup": set_up, "deploy": deploy, "smoke": smoke, "undeploy": undeploy}
 
 
 def main() -> int:

@@ -38,7 +38,8 @@ def keep_only_the_daily_quote(cli: Any) -> None:
             _put_method(
                 gateway, {"restApiId": api, "resourceId": resource, "httpMethod": verb}, method, integration, keys
             )
-    gateway.create_deployment(restApiId=api, stageName=cli.api_stage)
+    size = str(cli.stage_config["cache_cluster_size"])
+    gateway.create_deployment(restApiId=api, stageName=cli.api_stage, cacheClusterEnabled=True, cacheClusterSize=size)
     settings = {"/*/*/caching/enabled": "false", f"/~1{PATH}/GET/caching/enabled": "true"}
     settings[f"/~1{PATH}/GET/caching/ttlInSeconds"] = str(cli.stage_config["cache_cluster_ttl"])
     settings[f"/~1{PATH}/GET/caching/dataEncrypted"] = str(cli.stage_config["cache_cluster_encrypted"]).lower()

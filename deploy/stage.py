@@ -2,10 +2,14 @@
 
 import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError
 from zappa.cli import ZappaCLI
 
 SETTINGS = Path(__file__).parent.parent / "zappa_settings.json"
@@ -54,3 +58,40 @@ def make_ones_own(account: str, region: str) -> str | None:
     unfinished.write_text(own, encoding="utf-8")
     unfinished.replace(SETTINGS)
     return bucket
+
+
+def is_deployed(cli: Any) -> bool:
+    """Tell whether a stage's function is there.
+
+    Args:
+        cli: Zappa's command line, with the stage's settings loaded.
+
+    Raises:
+        StageError: AWS does not say.
+    """
+    try:
+        cli.zappa.lambda_client.get_function(FunctionName=cli.lambda_name)
+    except cli.zappa.lambda_client.exceptions.ResourceNotFoundException:
+        return False
+    except (BotoCoreError, ClientError) as error:
+        raise StageError(f"AWS: {error}") from error
+    return True
+
+
+def zappa(command: str, name: str, *options: str) -> Iterator[str]:
+    """Tell of a command of Zappa's, and run it in this environment.
+
+    Args:
+        command: Such as `deploy`.
+        name: The stage's name.
+        options: What else stands on the command line.
+
+    Raises:
+        StageError: It failed.
+    """
+    line = " ".join(("zappa", command, name, *options))
+    yield line
+    environ = os.environ | {"VIRTUAL_ENV": sys.prefix}
+    program = Path(sys.executable).with_name("zappa")
+    if subprocess.run([program, command, name, *options], env=environ, check=False).returncode:  # noqa: S603
+        raise StageError(f"`{line}` failed; what it said stands above.")

@@ -10,7 +10,6 @@ a file that only its owner may read is as unreadable as it is on Lambda. Between
 
 import json
 import os
-import queue
 import shutil
 import signal
 import subprocess
@@ -51,9 +50,10 @@ mount --rbind /mnt /var
 mount --bind /mnt/tmp /tmp
 mount -o remount,bind,ro /
 cd /var/task
+unset OLDPWD
 echo mounted
 read -r _
-exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@" </dev/null >&2
+exec setpriv --pdeathsig KILL --no-new-privs --bounding-set=-all --inh-caps=-all "$@" </dev/null >&2
 """
 
 
@@ -119,7 +119,7 @@ class Outcome(NamedTuple):
 
 
 class Container:
-    """Run one process; whoever has made it closes it.
+    """Run one process; whoever has made it closes it. It ends with the thread that has made it, however that ends.
 
     Args:
         configuration: What it runs.
@@ -154,13 +154,20 @@ class Container:
         self._started = time.monotonic()
         self._pipe(self._process.stdin).write(b"\n")
         self._pipe(self._process.stdin).close()
-        self._init_seconds: float | None = None
+        self._is_fresh = True
 
     def __enter__(self) -> Self:
+        """Return it."""
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Close it."""
         self.close()
+
+    @property
+    def pid(self) -> int:
+        """Return the process's id."""
+        return self._process.pid
 
     @property
     def alive(self) -> bool:
@@ -181,11 +188,9 @@ class Container:
         self._output.close()
         shutil.rmtree(self._folder)
 
-    def wait_until_ready(self) -> None:
-        """Wait for the end of the init phase, however it ends."""
-        deadline = self._started + INIT_SECONDS + self.configuration.timeout  # Lambda tries again, within the time-out
-        if self._init_seconds is None and self._await(self._api.ready, deadline):
-            self._init_seconds = time.monotonic() - self._started
+    def wait_until_ready(self) -> bool:
+        """Wait for the end of the init phase; return whether it has ended well."""
+        return self._await(self._api.ready, self._started + INIT_SECONDS + self.configuration.timeout)
 
     def invoke(self, event: bytes, arn: str = "", request_id: str = "") -> Outcome:
         """Let the function handle an event; after an error that ends the process, the container is not alive.
@@ -196,17 +201,16 @@ class Container:
             request_id: The invocation's, if it is known; it stays the same when an invocation is repeated.
         """
         request_id = request_id or str(uuid.uuid4())
-        is_cold = self._init_seconds is None
-        self.wait_until_ready()
+        is_ready = self.wait_until_ready()
         begun = time.monotonic()
-        deadline = begun + self.configuration.timeout
-        if self._init_seconds is not None:
+        if is_ready:
             milliseconds = round((time.time() + self.configuration.timeout) * 1000)
             self._api.send(event, request_id, milliseconds, arn)
-            self._await(self._api.answered, deadline)
+            self._await(self._api.answered, begun + self.configuration.timeout)
         failed, payload = self._ending(request_id)
         answered = time.monotonic()
-        lines = self._lines(request_id, answered - begun, is_cold)
+        lines = self._lines(request_id, answered - begun)
+        self._is_fresh = False
         self._log(lines)
         return Outcome(payload, failed, lines, answered - self._started)
 
@@ -218,12 +222,9 @@ class Container:
         return event.is_set()
 
     def _ending(self, request_id: str) -> tuple[bool, bytes]:
-        answer = self._api.take_answer()
-        if answer and answer.is_init_error:
-            self._process.wait()
-        elif not self.alive or not answer:
-            answer = None
-        if answer:
+        if answer := self._api.take_answer(only_init_error=not self.alive):
+            if answer.is_init_error:
+                self.kill()
             return answer.is_error, answer.body
         if self.alive:
             error = "Sandbox.Timedout", f"Task timed out after {self.configuration.timeout:.2f} seconds"
@@ -235,11 +236,11 @@ class Container:
         message = {"errorType": error[0], "errorMessage": f"RequestId: {request_id} Error: {error[1]}"}
         return True, json.dumps(message).encode()
 
-    def _lines(self, request_id: str, seconds: float, is_cold: bool) -> list[str]:
+    def _lines(self, request_id: str, seconds: float) -> list[str]:
         version, memory = self.configuration.version, self.configuration.memory
         report = f"REPORT RequestId: {request_id}\tDuration: {seconds * 1000:.2f} ms\tMemory Size: {memory} MB"
-        if is_cold and self._init_seconds:
-            report += f"\tInit Duration: {self._init_seconds * 1000:.2f} ms"
+        if self._is_fresh and self._api.ready.is_set():
+            report += f"\tInit Duration: {(self._api.ready_at - self._started) * 1000:.2f} ms"
         start, end = f"START RequestId: {request_id} Version: {version}", f"END RequestId: {request_id}"
         return [start, *self._output_so_far().splitlines(), end, report]
 

@@ -4,6 +4,7 @@ import contextlib
 import queue
 import socket
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import NamedTuple
@@ -34,7 +35,7 @@ class RuntimeAPI(HTTPServer):
         woken: Is called when there is one.
 
     Attributes:
-        ready: Is set once the container has started.
+        ready: Is set once the container has started, at `ready_at` (`time.monotonic`).
         answered: Is set once it has handled the event and asks for another, so it has also logged all it will.
     """
 
@@ -46,6 +47,7 @@ class RuntimeAPI(HTTPServer):
         self._at_rest, self._woken = at_rest, woken
         self._events: queue.Queue[Event | None] = queue.Queue()
         self._answer: Answer | None = None
+        self.ready_at = 0.0
         self._closing = False
         self._thread = threading.Thread(target=self._serve, name=f"runtime-api-{self.server_port}")
         self._thread.start()
@@ -69,10 +71,13 @@ class RuntimeAPI(HTTPServer):
 
     def next(self) -> Event | None:
         """Wait for an event; None where there will be none."""
+        now = time.monotonic()
+        self._at_rest()
         if self._answer:
             self.answered.set()
-        self.ready.set()
-        self._at_rest()
+        if not self.ready.is_set():
+            self.ready_at = now
+            self.ready.set()
         event = self._events.get()
         with contextlib.suppress(ProcessLookupError):
             self._woken()
@@ -82,9 +87,12 @@ class RuntimeAPI(HTTPServer):
         """Take note of an answer."""
         self._answer = answer
 
-    def take_answer(self) -> Answer | None:
-        """Return what was answered, once."""
-        answer, self._answer = self._answer, None
+    def take_answer(self, only_init_error: bool) -> Answer | None:
+        """Return what was answered, once; None while the container is still busy with it."""
+        answer = self._answer
+        if not answer or not (answer.is_init_error or (self.answered.is_set() and not only_init_error)):
+            return None
+        self._answer = None
         self.answered.clear()
         return answer
 

@@ -1,0 +1,67 @@
+"""Take a stage down, wholly."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from deploy import stage
+from deploy.stage import StageError
+
+
+def undeploy(name: str) -> Iterator[str]:
+    """Take a stage down after asking, with all that was made for it but its bucket.
+
+    Args:
+        name: The stage's name.
+
+    Raises:
+        StageError: Zappa failed, or AWS refuses.
+    """
+    cli = stage.loaded(name)
+    yield from stage.zappa("undeploy", name, "--remove-logs")
+    if stage.is_deployed(cli):
+        return
+    try:
+        yield from _remove_domain(cli)
+        role = cli.zappa.iam.Role(cli.zappa.role_name)
+        for policy in role.policies.all():
+            policy.delete()
+        role.delete()
+        yield f"role {cli.zappa.role_name}: gone"
+        topic = cli.stage_config.get("dead_letter_arn", "")
+        if topic.startswith("arn:aws:sns:"):
+            cli.zappa.boto_client("sns").delete_topic(TopicArn=topic)
+            yield f"topic {topic}: gone"
+    except (BotoCoreError, ClientError) as error:
+        raise StageError(f"AWS: {error}") from error
+    yield f"bucket {cli.s3_bucket_name}: stays, with the days that were served; empty it and delete it yourself"
+
+
+def _remove_domain(cli: Any) -> Iterator[str]:
+    """Remove the stage's domain name and the record that leads there, unless something else answers at it."""
+    domain, gateway = cli.stage_config.get("domain"), cli.zappa.apigateway_client
+    if not domain:
+        return
+    try:
+        names = gateway.get_domain_name(domainName=domain)
+    except gateway.exceptions.NotFoundException:
+        return
+    if gateway.get_base_path_mappings(domainName=domain).get("items"):
+        yield f"domain {domain}: stays, for something else answers there"
+        return
+    zone = cli.stage_config.get("route53_enabled", True) and cli.zappa.get_hosted_zone_id_for_domain(domain)
+    if zone:
+        targets = {names.get("distributionDomainName"), names.get("regionalDomainName")}
+        for record in _records(cli.zappa.route53, zone, domain):
+            values = {value["Value"] for value in record.get("ResourceRecords", ())}
+            if targets & (values | {record.get("AliasTarget", {}).get("DNSName", "").rstrip(".")}):
+                change = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": record}]}
+                cli.zappa.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=change)
+    gateway.delete_domain_name(domainName=domain)
+    yield f"domain {domain}: gone"
+
+
+def _records(route53: Any, zone: str, domain: str) -> list[Any]:
+    pages = route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone)
+    return [record for page in pages for record in page["ResourceRecordSets"] if record["Name"] == f"{domain}."]

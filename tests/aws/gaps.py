@@ -1,0 +1,83 @@
+"""What moto's models leave out of what a deployment asks for, put in for as long as an account lives."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from moto.awslambda.models import LambdaFunction, lambda_backends
+from moto.sns.models import Subscription
+
+from tests.aws import gateway_gaps
+from tests.aws.permissions import lets_in
+
+
+class Gaps:
+    """Hold the gaps that are closed; whoever has closed them opens them again.
+
+    Attributes:
+        deliver: Takes what is to be invoked asynchronously: the function's ARN, the event.
+    """
+
+    deliver: Callable[[str, bytes], object]
+
+    def __init__(self) -> None:
+        self._moto = pytest.MonkeyPatch()
+        self._moto.setattr(Subscription, "publish", self._published(Subscription.publish))
+        self._moto.setattr(LambdaFunction, "invoke", self._invoked)
+        gateway_gaps.close(self._moto)
+
+    def close(self) -> None:
+        """Make moto what it was."""
+        self._moto.undo()
+
+    def _published(self, publish: Callable[..., None]) -> Callable[..., None]:
+        def published(subscription: Subscription, message: str, message_id: str, **given: Any) -> None:
+            if subscription.protocol != "lambda":
+                publish(subscription, message, message_id, **given)
+                return
+            region = subscription.endpoint.split(":")[3]
+            function = lambda_backends[subscription.account_id][region].get_function(subscription.endpoint)
+            policy, arn = {"Statement": function.policy.statements}, function.function_arn
+            if lets_in(policy, "sns.amazonaws.com", subscription.topic.arn, "lambda:InvokeFunction", arn):
+                self.deliver(subscription.endpoint, _notification(subscription, message, message_id, **given))
+
+        return published
+
+    @property
+    def _invoked(self) -> Callable[..., str]:
+        """Return what invokes a function for another service; moto would want Docker."""
+
+        def invoked(function: LambdaFunction, body: str, *_: object) -> str:
+            self.deliver(function.function_arn, body.encode())
+            return ""
+
+        return invoked
+
+
+def _notification(
+    subscription: Subscription,
+    message: str,
+    message_id: str,
+    subject: str | None = None,
+    message_attributes: dict[str, Any] | None = None,
+    **_: Any,
+) -> bytes:
+    """Return the event by which a topic's message reaches a function (AWS, "Using AWS Lambda with Amazon SNS")."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    notification = {
+        "Type": "Notification",
+        "MessageId": message_id,
+        "TopicArn": subscription.topic.arn,
+        "Subject": subject,
+        "Message": message,
+        "Timestamp": now,
+        "SignatureVersion": "1",
+        "Signature": "EXAMPLE",
+        "SigningCertUrl": "EXAMPLE",
+        "UnsubscribeUrl": "EXAMPLE",
+        "MessageAttributes": message_attributes or {},
+    }
+    record = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription.arn}
+    return json.dumps({"Records": [{**record, "Sns": notification}]}).encode()

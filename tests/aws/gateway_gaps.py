@@ -1,0 +1,208 @@
+"""What moto leaves out of API Gateway: snapshots of what is deployed, a stage's cache, half of the properties."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+import pytest
+from moto.apigateway.exceptions import BadRequestException
+from moto.apigateway.models import Authorizer, Deployment, Method, RestAPI, Stage, apigateway_backends
+from moto.apigateway.responses import APIGatewayResponse
+from moto.core.common_models import CloudFormationModel
+
+AUTHORIZATION_TYPES = ("NONE", "AWS_IAM", "CUSTOM", "COGNITO_USER_POOLS")
+
+
+class Snapshot(NamedTuple):
+    """Hold what an API was when it was deployed: what is changed later is not served until the next deployment.
+
+    Attributes:
+        binary: The media types that are binary.
+        smallest_compressed: Bytes from which on an answer is compressed; None for never.
+        methods: A resource's id and its methods by their verbs, by the resource's path.
+    """
+
+    binary: tuple[str, ...]
+    smallest_compressed: int | None
+    methods: dict[str, tuple[str, dict[str, Method]]]
+
+
+def close(moto: pytest.MonkeyPatch) -> None:
+    """Close the gaps, until moto is what it was."""
+    moto.setattr(RestAPI, "apply_patch_operations", _patch_api)
+    moto.setattr(RestAPI, "create_deployment", _deployed(RestAPI.create_deployment))
+    moto.setattr(RestAPI, "delete_from_cloudformation_json", classmethod(_delete_api))
+    moto.setattr(Method, "create_from_cloudformation_json", classmethod(_make_method))
+    moto.setattr(APIGatewayResponse, "create_deployment", _with_cache(APIGatewayResponse.create_deployment))
+    moto.setattr(APIGatewayResponse, "put_integration", _with_key(APIGatewayResponse.put_integration))
+
+
+def snapshot(api: RestAPI, stage: Stage) -> Snapshot:
+    """Return what a stage serves."""
+    found: Snapshot = api.deployments[stage.deployment_id].snapshot
+    return found
+
+
+class CloudFormationAuthorizer(CloudFormationModel):
+    """Be the resource that moto's CloudFormation has no class for (it finds classes by their base)."""
+
+    @staticmethod
+    def cloudformation_name_type() -> str:
+        """Return the property that holds the name; CloudFormation makes none up."""
+        return ""
+
+    @staticmethod
+    def cloudformation_type() -> str:
+        """Return the resource's type."""
+        return "AWS::ApiGateway::Authorizer"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls,
+        resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+        **kwargs: Any,
+    ) -> "CloudFormationAuthorizer":
+        """Make the authorizer."""
+        given = cloudformation_json["Properties"]
+        made: Authorizer = apigateway_backends[account_id][region_name].create_authorizer(
+            given["RestApiId"],
+            given["Name"],
+            given["Type"],
+            provider_arns=given.get("ProviderARNs"),
+            authorizer_uri=given.get("AuthorizerUri"),
+            authorizer_credentials=given.get("AuthorizerCredentials"),
+            identity_source=given.get("IdentitySource"),
+            authorizer_result_ttl=given.get("AuthorizerResultTtlInSeconds", 300),
+        )
+        made.identity_validation_expression = given.get("IdentityValidationExpression")
+        authorizer = cls()
+        authorizer.physical_resource_id = made.id
+        return authorizer
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: Any,
+        new_resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+    ) -> "CloudFormationAuthorizer":
+        """Make a new one in the place of another."""
+        return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+
+    @classmethod
+    def delete_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
+    ) -> None:
+        """Do nothing: it goes with its API."""
+
+
+def _make_method(
+    cls: type[Method],
+    resource_name: str,
+    cloudformation_json: dict[str, Any],
+    account_id: str,
+    region_name: str,
+    **kwargs: Any,
+) -> Method:
+    """Make a method of an API with what moto leaves out: authorizer, role, time-out, cache key."""
+    given, backend = cloudformation_json["Properties"], apigateway_backends[account_id][region_name]
+    resource = given["ResourceId"]
+    if resource == given["RestApiId"]:
+        resource = backend.apis[resource].root_resource_id
+    place = given["RestApiId"], resource, given["HttpMethod"]
+    if given["AuthorizationType"] not in AUTHORIZATION_TYPES:
+        raise BadRequestException("Invalid authorization type specified. Please specify one of the allowed values.")
+    method: Method = backend.put_method(
+        *place,
+        authorization_type=given["AuthorizationType"],
+        api_key_required=str(given.get("ApiKeyRequired", "")).lower() == "true",
+        authorizer_id=given.get("AuthorizerId"),
+    )
+    wanted = given["Integration"]
+    integration = backend.put_integration(
+        *place,
+        integration_type=wanted["Type"],
+        uri=wanted.get("Uri", ""),
+        integration_method=wanted.get("IntegrationHttpMethod", "POST"),
+        credentials=wanted.get("Credentials"),
+        request_templates=wanted.get("RequestTemplates"),
+        timeout_in_millis=wanted.get("TimeoutInMillis"),
+        cache_namespace=wanted.get("CacheNamespace"),
+    )
+    integration.cache_key_parameters = wanted.get("CacheKeyParameters", [])
+    return method
+
+
+def _delete_api(
+    cls: type[RestAPI], resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
+) -> None:
+    """Delete an API with its stack."""
+    apigateway_backends[account_id][region_name].apis.pop(resource_name, None)
+
+
+def _patch_api(api: RestAPI, operations: list[dict[str, Any]]) -> None:
+    """Change an API (AWS, "Patch operations": RestApi), of which moto knows half."""
+    for each in operations:
+        kind, path, value = each["op"], each["path"], each.get("value")
+        name, _, member = path.removeprefix("/").partition("/")
+        member = member.replace("~1", "/").replace("~0", "~")
+        if name == "binaryMediaTypes" and kind == "add":
+            api.binaryMediaTypes.append(member)
+        elif name == "binaryMediaTypes" and kind == "remove":
+            api.binaryMediaTypes.remove(member)
+        elif name == "minimumCompressionSize" and kind == "replace":
+            api.minimum_compression_size = int(value) if value else None
+        elif name in ("description", "name", "policy") and kind == "replace":
+            setattr(api, name, value)
+        else:
+            raise BadRequestException(f"Patch operation not known here: {each}")
+
+
+def _deployed(create: Callable[..., Deployment]) -> Callable[..., Deployment]:
+    """Deploy an API to a stage, which keeps its settings where it is there already; moto makes a new one."""
+
+    def deployed(api: RestAPI, name: str, description: str, stage_variables: Any = None) -> Deployment:
+        before = api.stages.get(name)
+        deployment = create(api, name, description, stage_variables)
+        methods = {each.get_path(): (each.id, deepcopy(each.resource_methods)) for each in api.resources.values()}
+        deployment.snapshot = Snapshot(tuple(api.binaryMediaTypes), api.minimum_compression_size, methods)
+        if before:
+            before.deployment_id = deployment.id
+            before.variables = stage_variables or before.variables
+            api.stages[name] = before
+        return deployment
+
+    return deployed
+
+
+def _with_cache(create: Callable[[APIGatewayResponse], Any]) -> Callable[[APIGatewayResponse], Any]:
+    """Deploy, and give the stage a cache where that is asked for."""
+
+    def deployed(request: APIGatewayResponse) -> Any:
+        answer = create(request)
+        api, stage = request.path.split("/")[2], request._get_param("stageName")
+        cached = request._get_param("cacheClusterEnabled")
+        if stage and cached is not None:
+            value = [{"op": "replace", "path": "/cacheClusterEnabled", "value": str(cached)}]
+            request.backend.update_stage(api, stage, value)
+        return answer
+
+    return deployed
+
+
+def _with_key(put: Callable[[APIGatewayResponse], Any]) -> Callable[[APIGatewayResponse], Any]:
+    """Make an integration, with the keys of its cache."""
+
+    def made(request: APIGatewayResponse) -> Any:
+        answer = put(request)
+        _, _, api, _, resource, _, verb, *_ = request.path.split("/")
+        keys = request._get_param("cacheKeyParameters", [])
+        request.backend.get_integration(api, resource, verb).cache_key_parameters = keys
+        return answer
+
+    return made

@@ -1,0 +1,94 @@
+"""Functions and APIs made call by call, of a few lines of source: what the harness's own tests look at."""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+from tests.aws.account import Account
+
+TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
+LOGS = {"Effect": "Allow", "Action": ["logs:*", "lambda:InvokeFunction"], "Resource": "*"}
+
+
+class HandMade:
+    """Make things in an account, and delete them at the end."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        self._functions: list[str] = []
+        self._apis: list[str] = []
+
+    def package(self, source: str, mode: int = 0o644) -> bytes:
+        """Return a package with a module `function`."""
+        package = io.BytesIO()
+        with zipfile.ZipFile(package, "w") as files:
+            entry = zipfile.ZipInfo("function.py")
+            entry.external_attr = mode << 16
+            files.writestr(entry, source)
+        return package.getvalue()
+
+    def function(self, name: str, source: str | bytes, *statements: Mapping[str, Any], **configuration: Any) -> str:
+        """Make a function and a role of its own; return its ARN.
+
+        Args:
+            name: The function's, and the role's.
+            source: Of a module with `handler(event, context)`, or a package.
+            statements: What the role's policy says besides that it may write its log.
+            configuration: As `CreateFunction` knows it.
+        """
+        iam = self.account.client("iam")
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [LOGS, *statements]})
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy)
+        code = {"ZipFile": self.package(source) if isinstance(source, str) else source}
+        known = {"Runtime": "python3.11", "Handler": "function.handler", "Timeout": 10} | configuration
+        made = self.account.client("lambda").create_function(FunctionName=name, Role=role, Code=code, **known)
+        self._functions.append(name)
+        arn: str = made["FunctionArn"]
+        return arn
+
+    def api(self, function: str, role: str, paths: tuple[str, ...] = ("{proxy+}",), **integration: Any) -> str:
+        """Make an API whose stage `dev` hands everything to a function; return its id.
+
+        Args:
+            function: The function's ARN.
+            role: The name of the role with which the gateway invokes it; empty for none.
+            paths: The resources besides the root.
+            integration: As `PutIntegration` knows it.
+        """
+        gateway = self.account.client("apigateway")
+        api: str = gateway.create_rest_api(name="hand made")["id"]
+        self._apis.append(api)
+        root = gateway.get_resources(restApiId=api)["items"][0]["id"]
+        made = [gateway.create_resource(restApiId=api, parentId=root, pathPart=path)["id"] for path in paths]
+        uri = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function}/invocations"
+        known = {"type": "AWS_PROXY", "integrationHttpMethod": "POST", "uri": uri} | integration
+        if role:
+            known["credentials"] = f"arn:aws:iam::{self.account.number}:role/{role}"
+        for resource in (root, *made):
+            place = {"restApiId": api, "resourceId": resource, "httpMethod": "ANY"}
+            gateway.put_method(**place, authorizationType="NONE")
+            gateway.put_integration(**place, **known)
+        gateway.create_deployment(restApiId=api, stageName="dev")
+        return api
+
+    def patch(self, api: str, *operations: tuple[str, str, str]) -> None:
+        """Change an API by operations, paths and values, and deploy it."""
+        gateway = self.account.client("apigateway")
+        patches = [{"op": op, "path": path, "value": value} for op, path, value in operations]
+        gateway.update_rest_api(restApiId=api, patchOperations=patches)
+        gateway.create_deployment(restApiId=api, stageName="dev")
+
+    def delete(self) -> None:
+        """Delete everything that was made."""
+        iam, functions, logs = (self.account.client(name) for name in ("iam", "lambda", "logs"))
+        for api in self._apis:
+            self.account.client("apigateway").delete_rest_api(restApiId=api)
+        for name in self._functions:
+            functions.delete_function(FunctionName=name)
+            iam.delete_role_policy(RoleName=name, PolicyName="own")
+            iam.delete_role(RoleName=name)
+            if self.account.logs(name):
+                logs.delete_log_group(logGroupName=f"/aws/lambda/{name}")

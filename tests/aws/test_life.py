@@ -1,0 +1,225 @@
+"""The whole life of a stage, by the README's commands as they stand there, in an account that is empty at first."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from deploy.stage import SETTINGS
+from tests.aws.account import Account
+from tests.aws.stages import BUCKET, Stage, cloned, run
+
+README = (SETTINGS.parent / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(
+    r"^(?:make (?:setup|deploy|smoke|undeploy)|zappa|source|eval) ?.*$",
+    "\n".join(re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)),
+    re.MULTILINE,
+)
+
+
+class Reader:
+    """Be somebody who follows the README, and remember which of its commands were run."""
+
+    def __init__(self, account: Account, project: Path) -> None:
+        self.account, self.project = account, project
+        self.done: list[str] = []
+
+    def does(self, command: str, then: str = "") -> str:
+        """Run a command of the README; where it asks something, the answer is yes."""
+        assert command in COMMANDS
+        self.done.append(command)
+        return run(self.account, self.project, f"{command} {then} < <(yes)")
+
+    def stage(self, name: str, said: str) -> Stage:
+        url = re.search(r"https://\w+\.execute-api\.us-east-1\.amazonaws\.com/\w+", said)
+        assert url
+        return Stage(self.account, self.project, name, url[0])
+
+
+def test_the_readmes_commands_do_what_it_says(tmp_path: Path):
+    with Account() as account:
+        reader = Reader(account, cloned(tmp_path))
+        environment = reader.project / "deploy" / "environment.dev.json"
+        environment.write_text('{"X_Mashape_Key": "a-secret-of-mine", "QUOTES_TIMEZONE": "Asia/Kolkata"}')
+
+        said = reader.does("make setup STAGE=dev")
+        assert "zappa_settings.json: names the bucket" in said
+        assert (
+            f"s3://{BUCKET}/dev/environment.json: QUOTES_TIMEZONE, X_Mashape_Key, from deploy/environment.dev" in said
+        )
+        assert "bucket {BUCKET}: there already" not in said
+        _is_protected(account)
+        again = run(account, reader.project, "make setup STAGE=dev")
+        assert f"bucket {BUCKET}: there already" in again
+
+        said += reader.does("make deploy STAGE=dev")
+        dev = reader.stage("dev", said)
+        assert f"ok  {dev.url}/health  version " in said
+        assert re.search(rf"^ok  {dev.url}/quote\?type=daily  .*: .*…$", said, re.MULTILINE)
+        assert run(account, reader.project, "make smoke STAGE=dev").count("\nok  ") + 1 == 3
+        today = dev.curl("/daily")
+
+        reader.does("source .venv/bin/activate")
+        assert "_python_argcomplete zappa" in reader.does('eval "$(register-python-argcomplete zappa)"', "; complete")
+
+        versions = _update_twice(reader, dev)
+        assert dev.curl("/daily").body == today.body
+
+        _look(reader, dev, today.headers["etag"])
+
+        assert "Done!" in reader.does("zappa rollback dev -n 1")
+        assert dev.curl("/health").json["version"] == versions[-2]
+        assert dev.curl("/daily").body == today.body
+
+        assert "None" in reader.does("zappa invoke dev quotes.schedulers.set_quote_of_the_day")
+        assert account.client("events").list_rules()["Rules"] != []
+        reader.does("zappa unschedule dev")
+        assert account.client("events").list_rules()["Rules"] == []
+        reader.does("zappa schedule dev")
+        account.fire("quotes-dev-quotes.schedulers.set_quote_of_the_day", times=2)
+        account.functions.join()
+        assert dev.curl("/daily").body == today.body
+
+        reader.does("zappa undeploy dev --remove-logs")
+        bucket = [
+            f"s3 bucket {BUCKET}",
+            f"s3 object {BUCKET}/dev/environment.json",
+            f"s3 object {BUCKET}/dev/quotes.db",
+        ]
+        role = "iam role arn:aws:iam::123456789012:role/quotes-dev-ZappaLambdaExecutionRole"
+        assert account.left_behind() == [role, *bucket]
+
+        again = reader.stage("dev", reader.does("zappa deploy dev"))
+        assert again.url != dev.url
+        assert again.curl("/daily").body == today.body  # the state outlives the stage
+
+        production = _production(reader)
+        reader.does("make undeploy STAGE=production")
+        run(account, reader.project, "make undeploy STAGE=dev < <(yes)")
+        assert [left for left in account.left_behind() if not left.startswith("route53 hosted zone")] == [
+            *bucket,
+            f"s3 object {BUCKET}/production/environment.json",
+            f"s3 object {BUCKET}/production/quotes.db",
+        ]
+        assert production.name == "production"
+        _no_secret_was_told(account, said)
+    assert set(reader.done) == set(COMMANDS)
+
+
+def _is_protected(account: Account) -> None:
+    s3 = account.client("s3")
+    assert s3.get_bucket_versioning(Bucket=BUCKET)["Status"] == "Enabled"
+    assert set(s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"].values()) == {True}
+    (rule,) = s3.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+
+
+def _update_twice(reader: Reader, dev: Stage) -> list[str]:
+    """Update to two newer versions, by `make` and by `zappa`; return all versions."""
+    module = reader.project / "quotes" / "__init__.py"
+    versions = [dev.curl("/health").json["version"]]
+    for version, command in (("0.2.0.dev1", "make deploy STAGE=dev"), ("0.2.0.dev2", "zappa update dev")):
+        module.write_text(module.read_text().replace(versions[-1], version))
+        reader.does(command)
+        assert dev.curl("/health").json["version"] == version
+        versions.append(version)
+    return versions
+
+
+def _look(reader: Reader, dev: Stage, etag: str) -> None:
+    """Look at the stage's status and at its log."""
+    status = reader.does("zappa status dev")
+    assert re.search(rf"API Gateway URL:\s+{dev.url}\n", status)
+    assert re.search(r"Lambda Handler:\s+quotes\.lambda_handler\.lambda_handler\n", status)
+    dev.curl("/quote?type=daily&secret=42", "--header", f"If-None-Match: {etag}")
+    dev.account.functions.discard(dev.arn)
+    dev.account.client("s3").put_object(**dev.state, Body=b"no database")
+    dev.curl("/daily")
+    _restore(dev)
+
+    everything = reader.does("zappa tail dev --since 1h --disable-keep-open")
+    assert re.search(r'127\.0\.0\.1 "GET /quote" 304 0 bytes \d+ ms', everything)
+    assert re.search(r"The quote of \d{4}-\d\d-\d\d is by ", everything)
+    assert "secret" not in everything
+    http = reader.does("zappa tail dev --http --disable-keep-open")
+    assert '"GET /quote" 304' in http
+    assert "The quote of" not in http
+    errors = reader.does("zappa tail dev --filter ERROR --disable-keep-open")
+    assert "Today's quote is the corpus's pick, unrecorded" in errors
+    assert '"GET /quote" 304' not in errors
+
+
+def _restore(dev: Stage) -> None:
+    """Bring the version of the state back that was overwritten, as the bucket keeps it."""
+    s3 = dev.account.client("s3")
+    versions = s3.list_object_versions(Bucket=BUCKET, Prefix=dev.state["Key"])["Versions"]
+    body = s3.get_object(**dev.state, VersionId=versions[1]["VersionId"])["Body"].read()
+    s3.put_object(**dev.state, Body=body)
+    dev.account.functions.discard(dev.arn)
+
+
+def _production(reader: Reader) -> Stage:
+    """Deploy the other stage, with a domain of its own."""
+    account = reader.account
+    account.client("route53").create_hosted_zone(Name="example.com", CallerReference="test")
+    run(account, reader.project, "make setup STAGE=production")
+    said = run(account, reader.project, "make deploy STAGE=production")
+    production = reader.stage("production", said)
+    assert "Certificate updated!" in reader.does("zappa certify production --yes")
+    domain = Stage(account, reader.project, "production", "https://quotes.example.com")
+    assert domain.curl("/daily").body == production.curl("/daily").body
+    gateway = account.client("apigateway")
+    api = production.url.removeprefix("https://").partition(".")[0]
+    (stage,) = gateway.get_stages(restApiId=api)["item"]
+    caching = {path: settings["cachingEnabled"] for path, settings in stage["methodSettings"].items()}
+    assert (stage["cacheClusterEnabled"], caching) == (True, {"*/*": False, "~1daily/GET": True})
+    rules = {rule["Name"] for rule in account.client("events").list_rules(NamePrefix="quotes-production")["Rules"]}
+    assert "quotes-production-zappa-keep-warm-handler.keep_warm_callback" in rules
+    account.fire("quotes-production-zappa-keep-warm-handler.keep_warm_callback")
+    account.functions.join()
+    return production
+
+
+def _no_secret_was_told(account: Account, said: str) -> None:
+    assert "a-secret-of-mine" not in said
+    assert not [line for line in account.logs("quotes-dev") if "a-secret-of-mine" in line]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "deploy/environment.dev.json: is no JSON"),
+        ('["a"]', 'deploy/environment.dev.json: is not of the form {"NAME": "value"}'),
+        ('{"PORT": 8000}', 'deploy/environment.dev.json: is not of the form {"NAME": "value"}'),
+        ('{"Mashape_Key": "secret"}', "deploy/environment.dev.json: Mashape_Key: no setting of that name"),
+        ('{"DATABASE_URL": "mysql://me:secret@h/n"}', "deploy/environment.dev.json: DATABASE_URL: starts with none of"),
+    ],
+)
+def test_an_environment_that_cannot_be_used_is_refused_before_anything_is_made(account, tmp_path, content, told):
+    project = cloned(tmp_path)
+    (project / "deploy" / "environment.dev.json").write_text(content)
+    before = account.calls
+
+    ended = account.run(project, "make", "setup", "STAGE=dev")
+
+    assert ended.returncode != 0
+    assert told in ended.stdout
+    assert "secret" not in ended.stdout
+    assert "Traceback" not in ended.stdout
+    assert account.calls == before
+
+
+def test_a_stage_that_is_not_there_is_named(account, tmp_path):
+    ended = account.run(cloned(tmp_path), "make", "deploy", "STAGE=staging")
+
+    assert ended.returncode != 0
+    assert "deploy: Please define stage 'staging' in your Zappa settings." in ended.stdout
+
+
+def test_without_credentials_the_deployer_is_told_so(account, tmp_path):
+    none = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
+    ended = account.run(cloned(tmp_path), "make", "setup", "STAGE=dev", **none)
+
+    assert ended.returncode != 0
+    assert "setup: AWS: Unable to locate credentials" in ended.stdout
+    assert "Traceback" not in ended.stdout
