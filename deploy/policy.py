@@ -27,7 +27,7 @@ def filled_in(policy: str, cli: Any, account: str) -> str:
     state = _object_arn(cli.aws_environment_variables.get("DATABASE_URL", ""))
     names = {
         "account": account,
-        "region": cli.zappa.aws_region,
+        "region": cli.zappa.boto_session.region_name,
         "function": cli.lambda_name,
         "environment": _object_arn(cli.remote_env or ""),
         "state": state,

@@ -37,6 +37,9 @@ def loaded(stage: str) -> Any:
         cli.load_settings()
     except (click.ClickException, ValueError) as error:
         raise StageError(re.sub(r"\x1b\[\d*m", "", str(error))) from error
+    ours, zappas = cli.stage_config["aws_region"], cli.zappa.boto_session.region_name
+    if ours != zappas:
+        raise StageError(f"The stage is in {ours}, but AWS_DEFAULT_REGION is {zappas}, which Zappa follows: unset it.")
     return cli
 
 

@@ -1,11 +1,13 @@
 """The account that tests deploy to: one for all of them, for a deployment takes seconds."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from tests.aws.account import Account
-from tests.aws.hand_made import HandMade
+from tests.aws.curled import Answer, curled
+from tests.aws.hand_made import ANSWER, ECHO, Api, HandMade
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,21 @@ def made(account: Account) -> Iterator[HandMade]:
     made = HandMade(account)
     yield made
     made.delete()
+
+
+@pytest.fixture
+def ask(account: Account) -> Callable[..., Answer]:
+    """Return what asks with curl."""
+    return partial(curled, account)
+
+
+@pytest.fixture
+def echo(made: HandMade) -> Api:
+    """Return an API that answers with the event."""
+    return made.api(made.function("echo", ECHO), "echo")
+
+
+@pytest.fixture
+def answering(made: HandMade) -> Api:
+    """Return an API whose function returns what the parameter `answer` says."""
+    return made.api(made.function("answering", ANSWER), "answering")

@@ -54,10 +54,11 @@ def key(request: Request, route: Route, integration: Integration) -> Key:
         route: Where it goes.
         integration: What names the keys.
     """
+    headers = {name.lower(): header(request.headers, name.lower()) for name, _ in request.headers}
     query = dict(parse_qsl(request.query, keep_blank_values=True))
+    places = {"header": headers, "path": route.parameters, "querystring": query}
     values = []
     for parameter in integration.cache_key_parameters:
         _, _, place, name = parameter.split(".", 3)
-        known = {"path": route.parameters.get, "querystring": query.get, "header": lambda n: header(request.headers, n)}
-        values.append(known[place](name) or "")
+        values.append(places[place].get(name.lower() if place == "header" else name, ""))
     return route.api_id, route.stage, integration.cache_namespace or route.resource_id, request.method, *values

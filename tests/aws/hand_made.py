@@ -4,12 +4,29 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.aws.account import Account
 
+# A function that answers a request with its event, and one that returns what a parameter says.
+ECHO = """
+import json
+def handler(event, context):
+    return {"statusCode": 200, "body": json.dumps(event)}
+"""
+ANSWER = "import json\ndef handler(event, context): return json.loads(event['queryStringParameters']['answer'])"
+
+EVERYTHING_IS_BINARY = ("add", "/binaryMediaTypes/*~1*", "")  # for `HandMade.patch`
+
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 LOGS = {"Effect": "Allow", "Action": ["logs:*", "lambda:InvokeFunction"], "Resource": "*"}
+
+
+class Api(NamedTuple):
+    """Hold an API's id, and the URL of its stage `dev`."""
+
+    id: str
+    url: str
 
 
 class HandMade:
@@ -49,8 +66,8 @@ class HandMade:
         arn: str = made["FunctionArn"]
         return arn
 
-    def api(self, function: str, role: str, paths: tuple[str, ...] = ("{proxy+}",), **integration: Any) -> str:
-        """Make an API whose stage `dev` hands everything to a function; return its id.
+    def api(self, function: str, role: str, paths: tuple[str, ...] = ("{proxy+}",), **integration: Any) -> Api:
+        """Make an API whose stage `dev` hands everything to a function; return it.
 
         Args:
             function: The function's ARN.
@@ -72,14 +89,14 @@ class HandMade:
             gateway.put_method(**place, authorizationType="NONE")
             gateway.put_integration(**place, **known)
         gateway.create_deployment(restApiId=api, stageName="dev")
-        return api
+        return Api(api, f"https://{api}.execute-api.us-east-1.amazonaws.com/dev")
 
-    def patch(self, api: str, *operations: tuple[str, str, str]) -> None:
+    def patch(self, api: Api, *operations: tuple[str, str, str]) -> None:
         """Change an API by operations, paths and values, and deploy it."""
         gateway = self.account.client("apigateway")
         patches = [{"op": op, "path": path, "value": value} for op, path, value in operations]
-        gateway.update_rest_api(restApiId=api, patchOperations=patches)
-        gateway.create_deployment(restApiId=api, stageName="dev")
+        gateway.update_rest_api(restApiId=api.id, patchOperations=patches)
+        gateway.create_deployment(restApiId=api.id, stageName="dev")
 
     def delete(self) -> None:
         """Delete everything that was made."""

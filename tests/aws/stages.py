@@ -18,6 +18,7 @@ import pytest
 
 from deploy.stage import SETTINGS
 from tests.aws.account import Account
+from tests.stub_upstream import Call, Upstream
 
 ROOT = SETTINGS.parent
 BUCKET = "quotes-123456789012-us-east-1"  # what `make setup` makes of the example, in moto's account
@@ -99,6 +100,19 @@ def run(account: Account, project: Path, command: str) -> str:
     ended = account.run(project, "bash", "-c", command)
     assert ended.returncode == 0, ended.stdout
     return ended.stdout
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """Serve an upstream that has another quote each time."""
+
+    def another(call: Call) -> None:
+        quote = {"quote": f"Number {call.number}.", "author": "Somebody", "category": "Numbers"}
+        call.answer(json.dumps([quote]).encode())
+
+    with Upstream() as server:
+        server.does = another
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """What moto remembers, which it keeps once per process: set aside, so that an account begins empty."""
 
+from typing import Any
+
 from moto.core.base_backend import BackendDict, backend_lock
 
 
@@ -8,15 +10,22 @@ class State:
 
     def __init__(self) -> None:
         with backend_lock:
-            self._before = [(backends, dict(backends)) for backends in BackendDict._instances]
-            for backends, _ in self._before:
-                backends.clear()
+            self._backends = BackendDict._instances.copy()
+            self._before = [(each, each.copy()) for backends in self._backends for each in _dictionaries(backends)]
+            for each, _ in self._before:
+                each.clear()
             BackendDict._instances.clear()
 
     def close(self) -> None:
         """Forget what has come since."""
         BackendDict.reset()
         with backend_lock:
-            for backends, content in self._before:
-                backends.update(content)
-                BackendDict._instances.append(backends)
+            for each, content in self._before:
+                each.clear()
+                each.update(content)
+            BackendDict._instances.extend(self._backends)
+
+
+def _dictionaries(backends: BackendDict[Any]) -> list[dict[Any, Any]]:
+    """Return a service's accounts, and what else it knows of all of them: S3's names of buckets are everybody's."""
+    return [backends, *(value for value in vars(backends).values() if isinstance(value, dict))]

@@ -288,4 +288,6 @@ def test_what_is_left_behind_is_told(account: Account, made: HandMade, bucket: s
     assert {"s3 bucket a-bucket", "s3 object a-bucket/there"} <= before
     with Account() as another:
         assert another.left_behind() == []
+        another.client("s3").create_bucket(Bucket=bucket)
+        assert another.left_behind() == [f"s3 bucket {bucket}"]
     assert set(account.left_behind()) > before

@@ -1,6 +1,8 @@
 """The whole life of a stage, by the README's commands as they stand there, in an account that is empty at first."""
 
+import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,9 @@ import pytest
 from deploy.stage import SETTINGS
 from tests.aws.account import Account
 from tests.aws.stages import BUCKET, Stage, cloned, run
+from tests.stub_upstream import Upstream
+
+pytest_plugins = ("tests.aws.stages",)
 
 README = (SETTINGS.parent / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(
@@ -36,16 +41,18 @@ class Reader:
         return Stage(self.account, self.project, name, url[0])
 
 
-def test_the_readmes_commands_do_what_it_says(tmp_path: Path):
+def test_the_readmes_commands_do_what_it_says(tmp_path: Path, upstream: Upstream):
     with Account() as account:
         reader = Reader(account, cloned(tmp_path))
+        _add_second_region(reader.project / "zappa_settings.json")
         environment = reader.project / "deploy" / "environment.dev.json"
-        environment.write_text('{"X_Mashape_Key": "a-secret-of-mine", "QUOTES_TIMEZONE": "Asia/Kolkata"}')
+        environment.write_text(json.dumps({"X_Mashape_Key": "a-secret-of-mine", "Mashape_API_Endpoint": upstream.url}))
 
         said = reader.does("make setup STAGE=dev")
         assert "zappa_settings.json: names the bucket" in said
         assert (
-            f"s3://{BUCKET}/dev/environment.json: QUOTES_TIMEZONE, X_Mashape_Key, from deploy/environment.dev" in said
+            f"s3://{BUCKET}/dev/environment.json: Mashape_API_Endpoint, X_Mashape_Key, from deploy/environment.dev"
+            in said
         )
         assert "bucket {BUCKET}: there already" not in said
         _is_protected(account)
@@ -58,6 +65,7 @@ def test_the_readmes_commands_do_what_it_says(tmp_path: Path):
         assert re.search(rf"^ok  {dev.url}/quote\?type=daily  .*: .*…$", said, re.MULTILINE)
         assert run(account, reader.project, "make smoke STAGE=dev").count("\nok  ") + 1 == 3
         today = dev.curl("/daily")
+        assert today.json["author"] == "Somebody"
 
         reader.does("source .venv/bin/activate")
         assert "_python_argcomplete zappa" in reader.does('eval "$(register-python-argcomplete zappa)"', "; complete")
@@ -94,14 +102,11 @@ def test_the_readmes_commands_do_what_it_says(tmp_path: Path):
         assert again.curl("/daily").body == today.body  # the state outlives the stage
 
         production = _production(reader)
+        _second_region(reader, production)
         reader.does("make undeploy STAGE=production")
         run(account, reader.project, "make undeploy STAGE=dev < <(yes)")
-        assert [left for left in account.left_behind() if not left.startswith("route53 hosted zone")] == [
-            *bucket,
-            f"s3 object {BUCKET}/production/environment.json",
-            f"s3 object {BUCKET}/production/quotes.db",
-        ]
-        assert production.name == "production"
+        zone = f"route53 hosted zone {_zone(account)}"
+        assert account.left_behind() == [zone, *sorted([*bucket, *_buckets_of_others()])]
         _no_secret_was_told(account, said)
     assert set(reader.done) == set(COMMANDS)
 
@@ -137,7 +142,11 @@ def _look(reader: Reader, dev: Stage, etag: str) -> None:
     dev.curl("/daily")
     _restore(dev)
 
-    everything = reader.does("zappa tail dev --since 1h --disable-keep-open")
+    deadline = time.monotonic() + 10  # Zappa does not ask for what was logged within the current second
+    everything = ""
+    while '"GET /quote" 304' not in everything or "unrecorded" not in everything:
+        assert time.monotonic() < deadline, everything
+        everything = reader.does("zappa tail dev --since 1h --disable-keep-open")
     assert re.search(r'127\.0\.0\.1 "GET /quote" 304 0 bytes \d+ ms', everything)
     assert re.search(r"The quote of \d{4}-\d\d-\d\d is by ", everything)
     assert "secret" not in everything
@@ -173,11 +182,64 @@ def _production(reader: Reader) -> Stage:
     (stage,) = gateway.get_stages(restApiId=api)["item"]
     caching = {path: settings["cachingEnabled"] for path, settings in stage["methodSettings"].items()}
     assert (stage["cacheClusterEnabled"], caching) == (True, {"*/*": False, "~1daily/GET": True})
+    _cache_is_right(production)
     rules = {rule["Name"] for rule in account.client("events").list_rules(NamePrefix="quotes-production")["Rules"]}
     assert "quotes-production-zappa-keep-warm-handler.keep_warm_callback" in rules
     account.fire("quotes-production-zappa-keep-warm-handler.keep_warm_callback")
     account.functions.join()
     return production
+
+
+def _zone(account: Account) -> str:
+    (zone,) = account.client("route53").list_hosted_zones()["HostedZones"]
+    return zone["Id"]
+
+
+def _buckets_of_others() -> list[str]:
+    """Return what stays of the other stages."""
+    region = f"{BUCKET}-eu-central-1"
+    objects = (f"{BUCKET}/production/environment.json", f"{BUCKET}/production/quotes.db")
+    objects += (f"{region}/frankfurt/environment.json",)
+    return [f"s3 bucket {region}", *(f"s3 object {name}" for name in objects)]
+
+
+def _cache_is_right(production: Stage) -> None:
+    """Ask for what may be kept and for what may not."""
+
+    def invocations() -> int:
+        lines = production.account.logs("quotes-production")
+        return sum(line.startswith("REPORT") for line in lines)
+
+    answers = [production.curl("/daily"), production.curl("/daily", "--header", "Accept: text/plain")]
+    before = invocations()
+    assert [production.curl("/daily"), production.curl("/daily", "--header", "Accept: text/plain")] == answers
+    assert invocations() == before
+    not_modified = ("--header", f"If-None-Match: {answers[0].headers['etag']}")
+    assert [production.curl("/daily", *not_modified).status, production.curl("/daily").status] == [304, 200]
+    assert production.curl("/daily?format=text").body == answers[1].body != answers[0].body
+    before = invocations()
+    assert len({production.curl("/quote?type=random").body for _ in range(6)}) > 2
+    assert production.curl("/quote?type=daily").body == answers[0].body
+    assert invocations() == before + 7
+
+
+def _add_second_region(settings: Path) -> None:
+    """Add the README's stage to those that are there."""
+    (stage,) = re.findall(r"^```json\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    settings.write_text(json.dumps(json.loads(settings.read_text()) | json.loads(f"{{{stage}}}")))
+
+
+def _second_region(reader: Reader, first: Stage) -> None:
+    """Deploy the README's stage; it has the quote of the first region, whatever its own upstream would say."""
+    elsewhere = {"AWS_DEFAULT_REGION": "us-east-1"}
+    ended = reader.account.run(reader.project, "make", "setup", "STAGE=frankfurt", **elsewhere)
+    assert "setup: The stage is in eu-central-1, but AWS_DEFAULT_REGION is us-east-1" in ended.stdout
+    run(reader.account, reader.project, "unset AWS_DEFAULT_REGION; make setup STAGE=frankfurt")
+    said = run(reader.account, reader.project, "unset AWS_DEFAULT_REGION; make deploy STAGE=frankfurt")
+    url = re.search(r"https://\w+\.execute-api\.eu-central-1\.amazonaws\.com/frankfurt", said)
+    assert url
+    assert Stage(reader.account, reader.project, "frankfurt", url[0]).curl("/daily").body == first.curl("/daily").body
+    run(reader.account, reader.project, "unset AWS_DEFAULT_REGION; make undeploy STAGE=frankfurt < <(yes)")
 
 
 def _no_secret_was_told(account: Account, said: str) -> None:

@@ -2,30 +2,16 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.aws.stages import Stage
-from tests.stub_upstream import Call, Upstream
+from tests.stub_upstream import Upstream
 
 pytest_plugins = ("tests.aws.stages",)
 
 INSTANCES = 5
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    """Serve another quote each time."""
-
-    def another(call: Call) -> None:
-        quote = {"quote": f"Number {call.number}.", "author": "Somebody", "category": "Numbers"}
-        call.answer(json.dumps([quote]).encode())
-
-    with Upstream() as server:
-        server.does = another
-        yield server
 
 
 def asked_at_once(stage: Stage) -> set[bytes]:
