@@ -11,7 +11,7 @@ export PIPENV_DONT_LOAD_ENV := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve setup deploy smoke test bench format corpus lock
+.PHONY: help install serve setup deploy smoke undeploy test bench format corpus lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -29,6 +29,9 @@ deploy: install ## deploy or update a stage and look whether it is well: make de
 
 smoke: install ## look whether a live stage is well: make smoke STAGE=dev
 	@$(RUN) -m deploy smoke $(STAGE)
+
+undeploy: install ## take a stage down, after asking: make undeploy STAGE=dev
+	@$(RUN) -m deploy undeploy $(STAGE)
 
 test: install ## formatter, linter, types and every test
 	$(RUN) -m ruff format --check

@@ -1,13 +1,13 @@
-"""`python -m deploy setup|deploy|smoke STAGE`: what `make setup`, `make deploy` and `make smoke` run."""
+"""`python -m deploy setup|deploy|smoke|undeploy STAGE`: what the targets of the same names run."""
 
 import argparse
 import sys
 
-from deploy.live import deploy, smoke
+from deploy.live import deploy, smoke, take_down
 from deploy.setup import set_up
 from deploy.stage import StageError
 
-COMMANDS = {"setup": set_up, "deploy": deploy, "smoke": smoke}
+COMMANDS = {"setup": set_up, "deploy": deploy, "smoke": smoke, "undeploy": take_down}
 
 
 def main() -> int:

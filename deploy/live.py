@@ -28,13 +28,36 @@ def deploy(name: str) -> Iterator[str]:
     Raises:
         StageError: Zappa failed, or the stage is not well.
     """
-    command = "update" if _is_deployed(stage.loaded(name)) else "deploy"
-    zappa = Path(sys.executable).with_name("zappa")
-    environ = os.environ | {"VIRTUAL_ENV": sys.prefix}
-    yield f"zappa {command} {name}"
-    if subprocess.run([zappa, command, name], env=environ, check=False).returncode:  # noqa: S603
-        raise StageError(f"`zappa {command} {name}` failed; what it said stands above.")
+    yield from _zappa("update" if _is_deployed(stage.loaded(name)) else "deploy", name)
     yield from smoke(name)
+
+
+def take_down(name: str) -> Iterator[str]:
+    """Take a stage down after asking, with its logs, its role and its topic of dead letters; its bucket stays.
+
+    Args:
+        name: The stage's name.
+
+    Raises:
+        StageError: Zappa failed, or AWS refuses.
+    """
+    cli = stage.loaded(name)
+    yield from _zappa("undeploy", name, "--remove-logs")
+    if _is_deployed(cli):
+        return
+    try:
+        role = cli.zappa.iam.Role(cli.zappa.role_name)
+        for policy in role.policies.all():
+            policy.delete()
+        role.delete()
+        yield f"role {cli.zappa.role_name}: gone"
+        topic = cli.stage_config.get("dead_letter_arn", "")
+        if topic.startswith("arn:aws:sns:"):
+            cli.zappa.boto_client("sns").delete_topic(TopicArn=topic)
+            yield f"topic {topic}: gone"
+    except (BotoCoreError, ClientError) as error:
+        raise StageError(f"AWS: {error}") from error
+    yield f"bucket {cli.s3_bucket_name}: stays, with the days that were served; empty it and delete it yourself"
 
 
 def smoke(name: str) -> Iterator[str]:
@@ -57,6 +80,14 @@ def smoke(name: str) -> Iterator[str]:
     for kind in ("daily", "random"):
         quote = _answer(f"{url}/quote?type={kind}")
         yield f"ok  {url}/quote?type={kind}  {quote['author']}: {quote['quote'][:40]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _zappa(command: str, name: str, *options: str) -> Iterator[str]:
+    yield " ".join(("zappa", command, name, *options))
+    environ = os.environ | {"VIRTUAL_ENV": sys.prefix}
+    zappa = Path(sys.executable).with_name("zappa")
+    if subprocess.run([zappa, command, name, *options], env=environ, check=False).returncode:  # noqa: S603
+        raise StageError(f"`zappa {command} {name}` failed; what it said stands above.")
 
 
 def _is_deployed(cli: Any) -> bool:

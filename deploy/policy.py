@@ -17,21 +17,27 @@ def fill_in(cli: Any) -> None:
 
 
 def filled_in(policy: str, cli: Any, account: str) -> str:
-    """Return a policy with the stage's names in it, without what is granted on nothing.
+    """Return a policy with the stage's names in it; a statement about what the stage does not have is left out.
 
     Args:
-        policy: The policy, with `${account}`, `${bucket}`, `${dead_letters}`, `${function}`, `${region}`, `${stage}`.
+        policy: The policy, with `$` and the names below.
         cli: Zappa's command line, with the stage's settings loaded.
         account: The number of the AWS account.
     """
+    state = _object_arn(cli.aws_environment_variables.get("DATABASE_URL", ""))
     names = {
         "account": account,
-        "bucket": cli.s3_bucket_name,
-        "dead_letters": cli.stage_config.get("dead_letter_arn", ""),
-        "function": cli.lambda_name,
         "region": cli.zappa.aws_region,
-        "stage": cli.api_stage,
+        "function": cli.lambda_name,
+        "environment": _object_arn(cli.remote_env or ""),
+        "state": state,
+        "state_bucket": state.partition("/")[0],
+        "dead_letters": cli.stage_config.get("dead_letter_arn", ""),
     }
     document = json.loads(Template(policy).substitute(names))
     document["Statement"] = [statement for statement in document["Statement"] if statement["Resource"]]
     return json.dumps(document, indent=4)
+
+
+def _object_arn(url: str) -> str:
+    return f"arn:aws:s3:::{url.removeprefix('s3://')}" if url.startswith("s3://") else ""

@@ -78,19 +78,17 @@ def local_environment(name: str) -> tuple[Path, dict[str, str] | None]:
 
 
 def _make_bucket(s3: Any, bucket: str, region: str) -> str:
-    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    try:
-        s3.create_bucket(Bucket=bucket, **where)
-    except (s3.exceptions.BucketAlreadyOwnedByYou, s3.exceptions.BucketAlreadyExists):
-        pass
-    else:
-        return f"bucket {bucket}: made"
     try:
         s3.head_bucket(Bucket=bucket)
     except ClientError as error:
-        hint = "names are taken worldwide; put another one into zappa_settings.json"
-        raise StageError(f"The bucket {bucket} is somebody else's: {hint}.") from error
-    return f"bucket {bucket}: there already"
+        if error.response["Error"]["Code"] != "404":
+            hint = "names are taken worldwide; put another one into zappa_settings.json"
+            raise StageError(f"The bucket {bucket} is somebody else's: {hint}.") from error
+    else:
+        return f"bucket {bucket}: there already"
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=bucket, **where)
+    return f"bucket {bucket}: made"
 
 
 def _protect(s3: Any, bucket: str) -> str:

@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 import pytest
 
+from quotes.settings import Role
+
 KEY = "state/quotes.db"
 PATIENCE = 10.0  # seconds that an exchange waits for what the test promised
 
@@ -68,6 +70,11 @@ class S3(ThreadingHTTPServer):
         self._moto_port = moto_port
         self._taking = threading.Lock()
         self._at_moto = threading.Lock()
+
+    @property
+    def role(self) -> Role:
+        """Return the role of a Lambda function that may use this bucket."""
+        return Role("test", "test", "session", "us-east-1", f"http://127.0.0.1:{self.server_port}")
 
     @property
     def body(self) -> bytes | None:

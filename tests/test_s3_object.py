@@ -19,9 +19,15 @@ CALLS: dict[str, Callable[[S3Object], object]] = {
 
 
 @pytest.fixture
-def s3_object(s3: S3) -> S3Object:
-    """Return an object that is not there yet."""
+def boto3_object(s3: S3) -> S3Object:
+    """Return an object that is not there yet, read and replaced through boto3."""
     return S3Object(s3.bucket, KEY)
+
+
+@pytest.fixture(params=["boto3", "role"])
+def s3_object(s3: S3, request: pytest.FixtureRequest) -> S3Object:
+    """Return an object that is not there yet: read through boto3, and as a Lambda function reads it."""
+    return S3Object(s3.bucket, KEY, s3.role if request.param == "role" else None)
 
 
 def test_where_nothing_is_stored_there_is_no_version(s3_object: S3Object) -> None:
@@ -103,12 +109,12 @@ def test_an_upload_at_the_same_time_as_another_is_refused(s3: S3, s3_object: S3O
     ],
 )
 def test_without_a_decision_of_s3s_it_is_unclear_and_nothing_is_repeated(
-    s3: S3, s3_object: S3Object, method: str, fault: Fault, told: str
+    s3: S3, boto3_object: S3Object, method: str, fault: Fault, told: str
 ) -> None:
     s3.faults[method] = iter([fault])
 
     with pytest.raises(Unclear) as caught:
-        CALLS[method](s3_object)
+        CALLS[method](boto3_object)
 
     assert str(caught.value) == told
     assert [request.method for request in s3.requests] == [method]
@@ -122,12 +128,12 @@ def test_half_a_body_is_unclear(s3: S3, s3_object: S3Object) -> None:
         s3_object.get(None)
 
 
-def test_a_body_that_comes_too_slowly_is_unclear(s3: S3, s3_object: S3Object) -> None:
+def test_a_body_that_comes_too_slowly_is_unclear(s3: S3, boto3_object: S3Object) -> None:
     s3.body = bytes(64 * 1024)
     s3.faults["GET"] = iter([drip])
 
     with pytest.raises(Unclear, match=r"^S3 sends the object too slowly$"):
-        s3_object.get(None)
+        boto3_object.get(None)
 
 
 @pytest.mark.parametrize("method", CALLS)
@@ -141,12 +147,12 @@ def test_a_body_that_comes_too_slowly_is_unclear(s3: S3, s3_object: S3Object) ->
     ],
 )
 def test_a_request_that_s3_will_not_do_makes_the_state_unavailable(
-    s3: S3, s3_object: S3Object, method: str, status: int, code: str, hint: str
+    s3: S3, boto3_object: S3Object, method: str, status: int, code: str, hint: str
 ) -> None:
     s3.faults[method] = iter([error(status, code)])
 
     with pytest.raises(StateUnavailable) as caught:
-        CALLS[method](s3_object)
+        CALLS[method](boto3_object)
 
     assert str(caught.value) == f"S3 refuses: {code}{hint}"
 

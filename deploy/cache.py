@@ -1,0 +1,60 @@
+"""What API Gateway's cache may keep, where a stage has one: the quote of the day, and nothing else.
+
+The cache ignores `Cache-Control`, and tells requests apart by what its keys name and nothing else; Zappa's catch-all
+resource names nothing. So it would give one random quote, or one answer to a subscription, to everybody for minutes.
+Here `/daily` gets a resource of its own, with keys for all that its answer depends on, and the rest is never kept.
+"""
+
+from typing import Any
+
+PATH = "daily"
+KEYS = (
+    "method.request.querystring.date",
+    "method.request.querystring.format",
+    "method.request.header.Accept",
+    "method.request.header.If-None-Match",
+)
+
+
+def keep_only_the_daily_quote(cli: Any) -> None:
+    """Let the stage's cache keep the quote of the day and nothing else (`callbacks.post`).
+
+    See API Gateway's developer guide, "Cache settings for REST APIs".
+
+    Args:
+        cli: Zappa's command line, with the stage deployed.
+    """
+    if not cli.stage_config.get("cache_cluster_enabled"):
+        return
+    gateway, api = cli.zappa.apigateway_client, cli.zappa.get_api_id(cli.lambda_name)
+    pages = gateway.get_paginator("get_resources").paginate(restApiId=api)
+    resources = {item["path"]: item for page in pages for item in page["items"]}
+    path = f"/{PATH}"
+    if path not in resources:
+        resource = gateway.create_resource(restApiId=api, parentId=resources["/"]["id"], pathPart=PATH)["id"]
+        catch_all = {"restApiId": api, "resourceId": resources["/"]["id"], "httpMethod": "ANY"}
+        method, integration = gateway.get_method(**catch_all), gateway.get_integration(**catch_all)
+        for verb, keys in (("GET", KEYS), ("ANY", ())):
+            _put_method(
+                gateway, {"restApiId": api, "resourceId": resource, "httpMethod": verb}, method, integration, keys
+            )
+    gateway.create_deployment(restApiId=api, stageName=cli.api_stage)
+    settings = {"/*/*/caching/enabled": "false", f"/~1{PATH}/GET/caching/enabled": "true"}
+    settings[f"/~1{PATH}/GET/caching/ttlInSeconds"] = str(cli.stage_config["cache_cluster_ttl"])
+    settings[f"/~1{PATH}/GET/caching/dataEncrypted"] = str(cli.stage_config["cache_cluster_encrypted"]).lower()
+    changes = [{"op": "replace", "path": name, "value": value} for name, value in settings.items()]
+    gateway.update_stage(restApiId=api, stageName=cli.api_stage, patchOperations=changes)
+
+
+def _put_method(
+    gateway: Any, where: dict[str, str], method: dict[str, Any], integration: dict[str, Any], keys: tuple[str, ...]
+) -> None:
+    """Make a method like Zappa's own for the root, with keys of the cache."""
+    known = ("authorizationType", "authorizerId", "apiKeyRequired")
+    like = {name: method[name] for name in known if name in method}
+    gateway.put_method(**where, **like, requestParameters=dict.fromkeys(keys, False))
+    known = ("type", "uri", "credentials", "passthroughBehavior", "contentHandling", "timeoutInMillis")
+    like = {name: integration[name] for name in known if name in integration}
+    gateway.put_integration(
+        **where, **like, integrationHttpMethod="POST", cacheKeyParameters=list(keys), cacheNamespace=PATH
+    )

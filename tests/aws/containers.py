@@ -1,0 +1,274 @@
+"""A container of a Lambda function: a process of AWS's own runtime client, in a file system like Lambda's.
+
+What the process sees: the package at /var/task and what AWS brings along at /var/runtime, both read-only like all else;
+a /tmp of its own; of the environment, what Lambda sets. It runs without the capability to read what others may not, so
+a file that only its owner may read is as unreadable as it is on Lambda. Between invocations it is frozen, as there.
+
+    with Container(Configuration(code, "handler.lambda_handler", environ), runtime_folder(path)) as container:
+        outcome = container.invoke(b"{}")  # a cold start; outcome.since_start is what it took
+"""
+
+import json
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import IO, NamedTuple, Self
+
+from tests.aws.runtime_api import RuntimeAPI
+
+INIT_SECONDS = 10.0  # which Lambda grants the init phase, outside the function's own time-out
+
+DISTRIBUTIONS = (
+    *("awslambdaric", "snapshot-restore-py", "simplejson"),
+    *("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six"),
+)
+
+# /mnt is where things are put together, for what is bound may lie below /tmp or /var itself.
+ENTER = """
+set -e
+mount --make-rprivate /
+mount -t tmpfs -o mode=755 tmpfs /mnt
+mkdir /mnt/task /mnt/runtime /mnt/lib /mnt/tmp
+for folder in task runtime lib; do
+    mount --bind "$1" "/mnt/$folder"
+    mount -o remount,bind,ro "/mnt/$folder"
+    shift
+done
+mount --bind "$1" /mnt/tmp
+shift
+mount --rbind /mnt /var
+mount --bind /mnt/tmp /tmp
+mount -o remount,bind,ro /
+cd /var/task
+echo mounted
+read -r _
+exec setpriv --no-new-privs --bounding-set=-all --inh-caps=-all "$@" </dev/null >&2
+"""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Say what a container runs, as a function's configuration does.
+
+    Attributes:
+        code: The unpacked package.
+        handler: The function in it, `module.name`.
+        environ: The role's credentials, and what the function is configured with.
+        timeout: Most seconds of an invocation.
+        memory: In MB; it is told, not enforced.
+    """
+
+    code: Path
+    handler: str
+    environ: Mapping[str, str] = field(default_factory=dict)
+    name: str = "function"
+    version: str = "$LATEST"
+    region: str = "us-east-1"
+    timeout: float = 30
+    memory: int = 512
+
+    def environment(self, stream: str, runtime_api: str) -> dict[str, str]:
+        """Return what Lambda sets (AWS, "Using Lambda environment variables"), and what is configured."""
+        return {
+            "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin",
+            "LANG": "en_US.UTF-8",
+            "TZ": ":UTC",
+            "PYTHONPATH": "/var/runtime",
+            "LAMBDA_TASK_ROOT": "/var/task",
+            "LAMBDA_RUNTIME_DIR": "/var/runtime",
+            "_HANDLER": self.handler,
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python{}.{}".format(*sys.version_info),
+            "AWS_LAMBDA_FUNCTION_NAME": self.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": self.version,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.memory),
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{self.name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+            "AWS_LAMBDA_RUNTIME_API": runtime_api,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            **self.environ,
+        }
+
+
+class Outcome(NamedTuple):
+    """Hold what came of an invocation.
+
+    Attributes:
+        payload: What the function returned, or the description of its error, in JSON.
+        failed: Whether it is an error.
+        lines: What was logged meanwhile.
+        since_start: Seconds from the process's start to this answer.
+    """
+
+    payload: bytes
+    failed: bool
+    lines: list[str]
+    since_start: float
+
+
+class Container:
+    """Run one process; whoever has made it closes it.
+
+    Args:
+        configuration: What it runs.
+        runtime: What `runtime_folder` has made.
+        log: Is given what is logged, in lines, once an invocation has ended.
+    """
+
+    def __init__(
+        self, configuration: Configuration, runtime: Path, log: Callable[[list[str]], None] = lambda _: None
+    ) -> None:
+        self.configuration = configuration
+        self.stream = time.strftime(f"%Y/%m/%d/[{configuration.version}]{uuid.uuid4().hex}", time.gmtime())
+        self._log = log
+        self._folder = Path(tempfile.mkdtemp(prefix="container-"))
+        self.tmp = self._folder / "tmp"
+        self.tmp.mkdir()
+        self._output = (self._folder / "output").open("wb+", buffering=0)
+        self._read_until = 0
+        self._api = RuntimeAPI(at_rest=self._freeze, woken=self._wake)
+        command = [sys._base_executable, "-S", "-m", "awslambdaric", configuration.handler]
+        folders = [configuration.code, runtime, Path(distribution("boto3").locate_file("")), self.tmp]
+        unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+        self._process = subprocess.Popen(
+            [*unshare, "sh", "-c", ENTER, "sh", *folders, *command],
+            env=configuration.environment(self.stream, self._api.address),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._output,
+            start_new_session=True,
+        )
+        assert self._pipe(self._process.stdout).readline() == b"mounted\n", self._output_so_far()
+        self._started = time.monotonic()
+        self._pipe(self._process.stdin).write(b"\n")
+        self._pipe(self._process.stdin).close()
+        self._init_seconds: float | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def alive(self) -> bool:
+        """Tell whether the process is there."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """Kill the process (SIGKILL), whatever it is doing."""
+        if self.alive:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def close(self) -> None:
+        """End the process, and remove what was its own."""
+        self.kill()
+        self._api.close()
+        self._pipe(self._process.stdout).close()
+        self._output.close()
+        shutil.rmtree(self._folder)
+
+    def wait_until_ready(self) -> None:
+        """Wait for the end of the init phase, however it ends."""
+        deadline = self._started + INIT_SECONDS + self.configuration.timeout  # Lambda tries again, within the time-out
+        if self._init_seconds is None and self._await(self._api.ready, deadline):
+            self._init_seconds = time.monotonic() - self._started
+
+    def invoke(self, event: bytes, arn: str = "", request_id: str = "") -> Outcome:
+        """Let the function handle an event; after an error that ends the process, the container is not alive.
+
+        Args:
+            event: In JSON.
+            arn: What was invoked.
+            request_id: The invocation's, if it is known; it stays the same when an invocation is repeated.
+        """
+        request_id = request_id or str(uuid.uuid4())
+        is_cold = self._init_seconds is None
+        self.wait_until_ready()
+        begun = time.monotonic()
+        deadline = begun + self.configuration.timeout
+        if self._init_seconds is not None:
+            milliseconds = round((time.time() + self.configuration.timeout) * 1000)
+            self._api.send(event, request_id, milliseconds, arn)
+            self._await(self._api.answered, deadline)
+        failed, payload = self._ending(request_id)
+        answered = time.monotonic()
+        lines = self._lines(request_id, answered - begun, is_cold)
+        self._log(lines)
+        return Outcome(payload, failed, lines, answered - self._started)
+
+    def _await(self, event: threading.Event, deadline: float) -> bool:
+        """Wait until something has happened, the process has ended, or the time is over."""
+        while self.alive and time.monotonic() < deadline:
+            if event.wait(min(0.05, max(0.0, deadline - time.monotonic()))):
+                return True
+        return event.is_set()
+
+    def _ending(self, request_id: str) -> tuple[bool, bytes]:
+        answer = self._api.take_answer()
+        if answer and answer.is_init_error:
+            self._process.wait()
+        elif not self.alive or not answer:
+            answer = None
+        if answer:
+            return answer.is_error, answer.body
+        if self.alive:
+            error = "Sandbox.Timedout", f"Task timed out after {self.configuration.timeout:.2f} seconds"
+        else:
+            status = self._process.returncode
+            how = f"signal: {signal.strsignal(-status)}".lower() if status < 0 else f"exit status {status}"
+            error = "Runtime.ExitError", f"Runtime exited with error: {how}"
+        self.kill()
+        message = {"errorType": error[0], "errorMessage": f"RequestId: {request_id} Error: {error[1]}"}
+        return True, json.dumps(message).encode()
+
+    def _lines(self, request_id: str, seconds: float, is_cold: bool) -> list[str]:
+        version, memory = self.configuration.version, self.configuration.memory
+        report = f"REPORT RequestId: {request_id}\tDuration: {seconds * 1000:.2f} ms\tMemory Size: {memory} MB"
+        if is_cold and self._init_seconds:
+            report += f"\tInit Duration: {self._init_seconds * 1000:.2f} ms"
+        start, end = f"START RequestId: {request_id} Version: {version}", f"END RequestId: {request_id}"
+        return [start, *self._output_so_far().splitlines(), end, report]
+
+    def _output_so_far(self) -> str:
+        output = os.pread(self._output.fileno(), 1 << 30, self._read_until)
+        self._read_until += len(output)
+        return output.decode(errors="replace")
+
+    def _freeze(self) -> None:
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def _wake(self) -> None:
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    @staticmethod
+    def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+        assert pipe
+        return pipe
+
+
+def runtime_folder(path: Path) -> Path:
+    """Make the folder that stands for /var/runtime: Lambda's runtime client and boto3, and nothing else.
+
+    Args:
+        path: A folder that is not there yet. Its links lead to where a container finds the packages.
+    """
+    path.mkdir()
+    for name in DISTRIBUTIONS:
+        for top in {file.parts[0] for file in distribution(name).files or ()}:
+            if top not in ("..", "__pycache__") and not top.endswith(".dist-info"):
+                (path / top).symlink_to(f"/var/lib/{top}")
+    return path
