@@ -91,10 +91,22 @@ def test_a_code_may_be_tried_five_times(flow: Subscriptions, texts, wrong: int, 
     assert refused(flow, ME, "subscribe", code) is is_refused
 
 
-def test_a_code_is_only_for_its_number_and_its_purpose(flow: Subscriptions, database: Database, texts):
+@pytest.mark.parametrize("moved", [{"number": OTHER}, {"purpose": "unsubscribe"}], ids=str)
+def test_what_is_stored_of_a_code_holds_for_its_number_and_its_purpose(
+    flow: Subscriptions, database: Database, texts, moved: dict[str, str]
+):
+    flow.ask(ME, "subscribe")
+    database.write(lambda db: models.OneTimePassword.update(**moved).execute(db))
+    asked = {"number": ME, "purpose": "subscribe"} | moved
+
+    assert refused(flow, code=texts()[-1][1], **asked)
+
+
+def test_a_code_is_only_for_its_number_and_its_purpose(flow: Subscriptions, database: Database, clock: Clock, texts):
     for number in (ME, OTHER):
         for purpose in ("subscribe", "unsubscribe"):
             flow.ask(number, purpose)
+            clock.move(seconds=1)
     codes = {(number, purpose): code for number, code, purpose in texts()}
     mine = codes[ME, "start"]
 
