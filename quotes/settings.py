@@ -120,7 +120,7 @@ def _matching(pattern: str, right: str) -> Callable[[str], str]:
 
 # Amazon SNS API reference, CreateTopic; AWS Lambda API reference, Invoke; both without what no set-up here has.
 _topic = _matching(r"[\w-]{1,256}", "a name of a topic: letters, digits, - and _")
-_region = _matching(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region of AWS such as us-east-1")
+_region = _matching(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}", "a region of AWS such as us-east-1")
 _function = _matching(r"[\w:-]{1,170}", "a name of a Lambda function, or its ARN")
 
 

@@ -21,6 +21,7 @@ from quotes.errors import (
     CodeRefused,
     NotSetUp,
     OptedOut,
+    StateUnavailable,
     TaskNotStarted,
     TextMayBeSent,
     TextsUnavailable,
@@ -182,7 +183,7 @@ class Subscriptions:
         log.info("%s confirmed to %s.", phone.masked(number), purpose)
         try:
             self._run(f"async_{purpose}", id_)
-        except (TextsUnavailable, TaskNotStarted) as error:
+        except (StateUnavailable, TextsUnavailable, TaskNotStarted) as error:  # what counts is on record
             log.error("The topic has yet to follow, at midnight: %s", error)
 
     def follow(self, id_: str) -> None:

@@ -10,12 +10,13 @@ import pytest
 
 from quotes import subscription_models as models
 from quotes.database import Database, open_database
-from quotes.errors import CodeRefused, NotSetUp, TooManyCodes
+from quotes.errors import CodeRefused, NotSetUp, StateUnavailable, TooManyCodes
 from quotes.subscriptions import Subscriptions
 from quotes.texts import Console
 from tests.conftest import Clock
+from tests.s3 import S3, error, pass_on
 
-pytest_plugins = ("tests.postgres",)
+pytest_plugins = ("tests.postgres", "tests.s3")
 
 ME, OTHER = "+919028012345", "+14155552671"
 SECRET = "0123456789abcdef" * 2
@@ -206,6 +207,19 @@ def test_subscribing_twice_and_unsubscribing_twice_is_no_error(flow: Subscriptio
 
     assert len(texts()) == 4
     assert database.read(lambda db: models.subscription(db, ME)) is None
+
+
+def test_who_confirmed_is_told_so_even_if_the_state_fails_a_moment_later(s3: S3, clock: Clock, texts):
+    database = open_database(s3.url)
+    flow = Subscriptions(database, Console(), secret=SECRET, now=clock)
+    flow.ask(ME, "subscribe")
+    s3.faults["GET"] = iter([pass_on, error(403, "AccessDenied"), error(403, "AccessDenied")])
+    flow.confirm(ME, "subscribe", texts()[-1][1])
+    with pytest.raises(StateUnavailable):
+        subscribers(database)
+    flow.tidy()
+
+    assert subscribers(database) == [(ME, f"console:{ME}")]
 
 
 def test_old_rows_are_removed_and_those_that_count_stay(flow: Subscriptions, database: Database, clock: Clock, texts):
