@@ -37,6 +37,7 @@ Purpose = Literal["subscribe", "unsubscribe"]
 DIGITS = 6
 ROUNDS = 5  # that a change of mind meanwhile is followed
 SETTLED_AT_ONCE = 100  # by the job at midnight, whose time is short
+FAILURES = 3  # after which it leaves the topic alone until the next midnight
 UNSHARED = "Subscribing needs state that all instances share; set DATABASE_URL=s3://bucket/key.db, or a server's URL."
 NO_SECRET = "Subscribing needs QUOTES_OTP_SECRET to be set: 32 characters or more that nobody knows."  # noqa: S105
 
@@ -218,11 +219,15 @@ class Subscriptions:
         removed = self._database.write(lambda db: models.remove_old(db, now))
         numbers = self._database.read(lambda db: models.unsettled(db, SETTLED_AT_ONCE))
         log.info("%d old rows were removed; the topic has to follow for %d numbers.", removed, len(numbers))
+        failures = 0
         for number in numbers:
             try:
                 self._settle(number)
             except TextsUnavailable as error:
                 log.error("The topic still has to follow for %s: %s", phone.masked(number), error)
+                failures += 1
+                if failures == FAILURES:
+                    return
 
     def _settle(self, number: str) -> None:
         from quotes import subscription_models as models

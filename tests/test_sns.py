@@ -173,6 +173,20 @@ def test_who_confirmed_is_told_so_and_midnight_makes_it_good(
     assert sns.subscribers() == ([] if before else [ME])
 
 
+def test_midnight_goes_on_after_a_failure_and_gives_up_after_three(flow: Subscriptions, sns: SNS):
+    numbers = [f"+9190280{n:05}" for n in range(5)]
+    sns.faults["Subscribe"] = iter([refuse] * 5)
+    for number in numbers:
+        confirm(flow, sns, "subscribe", number)
+    sns.faults["Subscribe"] = iter([refuse] * 3)
+    flow.tidy()
+    after_three = sns.subscribers()
+    sns.faults["Subscribe"] = iter([refuse])
+    flow.tidy()
+
+    assert (after_three, len(sns.subscribers())) == ([], 4)
+
+
 def meanwhile(change: Callable[[], None], *, after: bool) -> Iterator[Callable[[Exchange], None]]:
     """Let something happen while a call is under way: before SNS hears of it, or after."""
 
