@@ -30,7 +30,8 @@ def set_up(name: str) -> Iterator[str]:
     cli = stage.loaded(name)
     file, environment = local_environment(name)
     try:
-        region, account = cli.zappa.boto_session.region_name, cli.zappa.boto_client("sts").get_caller_identity()["Account"]
+        region = cli.zappa.boto_session.region_name
+        account = cli.zappa.boto_client("sts").get_caller_identity()["Account"]
         yield f"account {account}, region {region}, function {cli.lambda_name}"
         own = stage.make_ones_own(account, region)
         if own:

@@ -87,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(settings: Settings, options: argparse.Namespace) -> int:
     from gunicorn.app.base import BaseApplication
 
+    from quotes import access_log
+
     # Others' debug lines stay off: botocore's hold session tokens.
     level = logging.getLevelNamesMapping()[settings.log_level]
     logging.basicConfig(level=max(level, logging.INFO), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -100,7 +102,8 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
             self.cfg.set("timeout", REQUEST_TIMEOUT)
             self.cfg.set("control_socket_disable", True)  # it would make ~/.gunicorn
             self.cfg.set("accesslog", "-")
-            self.cfg.set("access_log_format", '%(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms')
+            self.cfg.set("access_log_format", access_log.FORMAT)
+            self.cfg.set("logger_class", access_log.AccessLog)
 
         def load(self) -> Any:
             from quotes.resources import create_api

@@ -50,6 +50,49 @@ class StateUnavailable(QuotesError):
     """Report that the database cannot be read or written now."""
 
 
+class NotSetUp(QuotesError):
+    """Report what the operator has to set before this can be used; the text says what."""
+
+
+class CodeRefused(QuotesError):
+    """Report a one-time password that is wrong, or not valid any more; which of these is nobody's business."""
+
+
+class OptedOut(QuotesError):
+    """Report a number whose owner forbade texts by replying STOP."""
+
+
+class TooManyCodes(QuotesError):
+    """Report that no more one-time passwords are sent for now.
+
+    Args:
+        seconds: When it is worth to ask again.
+        is_own: Whether the number had its share; else all numbers together had theirs.
+    """
+
+    def __init__(self, seconds: int, *, is_own: bool) -> None:
+        who = "This number was" if is_own else "All numbers together were"
+        super().__init__(f"{who} sent as many codes as may be sent. Try again in {seconds} seconds.")
+        self.seconds = seconds
+        self.is_own = is_own
+
+
+class TextsUnavailable(QuotesError):
+    """Report that no text can be sent, or that the topic cannot be changed now; safe to try again."""
+
+
+class TextMayBeSent(TextsUnavailable):
+    """Report that no answer came to a request to send: nobody knows whether the text is on its way."""
+
+
+class TaskNotStarted(QuotesError):
+    """Report that an asynchronous task was not taken."""
+
+
+class PublishedElsewhere(QuotesError):
+    """Report that another instance is about to publish the day's text, so that the event is tried again later."""
+
+
 class UpstreamError(QuotesError):
     """Be the root of what can go wrong with the upstream; the text is safe to log."""
 

@@ -29,7 +29,6 @@ class DailyQuote(peewee.Model):
         table_name = "daily_quote"
 
 
-TABLES: tuple[type[peewee.Model], ...] = (DailyQuote,)
 ROWS_AT_ONCE = 500
 
 
@@ -80,17 +79,19 @@ def copy_state(source: Database, target: Database) -> tuple[int, int]:
     """
     if not source.is_there():
         raise StateUnavailable("There is nothing at FROM; is the URL right?")
-    copied = source.read(lambda db: [list(table.select().dicts().execute(db)) for table in TABLES])
+    from quotes import subscription_models
+
+    tables: tuple[type[peewee.Model], ...] = (DailyQuote, *subscription_models.TABLES)
+    copied = source.read(lambda db: [list(table.select().dicts().execute(db)) for table in tables])
+
+    def count(db: peewee.Database) -> int:
+        return sum(table.select().count(db) for table in tables)
 
     def insert(db: peewee.Database) -> int:
-        before = _count(db)
-        for table, rows in zip(TABLES, copied, strict=True):
+        before = count(db)
+        for table, rows in zip(tables, copied, strict=True):
             for some in peewee.chunked(rows, ROWS_AT_ONCE):
                 table.insert_many(some).on_conflict_ignore().execute(db)
-        return _count(db) - before
+        return count(db) - before
 
     return sum(map(len, copied)), target.write(insert)
-
-
-def _count(db: peewee.Database) -> int:
-    return sum(table.select().count(db) for table in TABLES)

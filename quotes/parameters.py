@@ -2,6 +2,7 @@
 
 import datetime as dt
 import functools
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -19,11 +20,8 @@ _DIGITS = re.compile(r"[0-9]{1,9}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-@functools.lru_cache(maxsize=512)
-def parse(query_string: str, known: frozenset[str]) -> Mapping[str, str]:
-    """Return the known parameters of a query string; others are ignored, whatever they hold.
-
-    Most requests ask the same, so the last answers are kept.
+def read(query_string: str, known: frozenset[str]) -> Mapping[str, str]:
+    """Return the known parameters of a query string, or of a form, whose form is the same; others are ignored.
 
     Args:
         query_string: As WSGI has it: percent-encoded, other bytes as Latin-1 (PEP 3333).
@@ -45,15 +43,72 @@ def parse(query_string: str, known: frozenset[str]) -> Mapping[str, str]:
             value = _bytes(raw_value).decode("utf-8")
         except UnicodeDecodeError as error:
             raise ParameterError(name, "is not UTF-8") from error
-        if any(unicodedata.category(char) == "Cc" for char in value):
-            raise ParameterError(name, "holds control characters")
-        value = value.strip()
-        if not value:
-            raise ParameterError(name, "is empty")
-        if len(value) > LONGEST:
-            raise ParameterError(name, f"is longer than {LONGEST} characters")
-        found[name] = value
+        found[name] = checked(name, value)
     return MappingProxyType(found)
+
+
+parse = functools.lru_cache(maxsize=512)(read)  # most requests ask the same, so the last answers are kept
+
+
+def read_json(text: bytes, known: frozenset[str]) -> Mapping[str, str]:
+    """Return the known members of a JSON object, held to the rules of `read`; others are ignored.
+
+    Args:
+        text: The JSON text.
+        known: The members that the resource understands; each is a string.
+
+    Raises:
+        ParameterError: As `read`, or a member is no string, or there is no JSON object at all.
+    """
+
+    def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        names = [name for name, _ in pairs]
+        for name in known:
+            if names.count(name) > 1:
+                raise ParameterError(name, "is given twice")
+        return dict(pairs)
+
+    try:
+        given = json.loads(text, object_pairs_hook=members)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        raise ParameterError("body", "is not a JSON object")
+    found = {}
+    for name in known & given.keys():
+        value = given[name]
+        if not isinstance(value, str):
+            raise ParameterError(name, "is not a string")
+        found[name] = checked(name, value)
+    return MappingProxyType(found)
+
+
+def checked(name: str, value: str) -> str:
+    """Return a parameter's value without spaces around it.
+
+    Raises:
+        ParameterError: It holds control characters, or is empty or too long.
+    """
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in value):
+        raise ParameterError(name, "holds control characters")
+    value = value.strip()
+    if not value:
+        raise ParameterError(name, "is empty")
+    if len(value) > LONGEST:
+        raise ParameterError(name, f"is longer than {LONGEST} characters")
+    return value
+
+
+def required(parameters: Mapping[str, str], name: str) -> str:
+    """Return a parameter that has to be given.
+
+    Raises:
+        ParameterError: It is not.
+    """
+    try:
+        return parameters[name]
+    except KeyError:
+        raise ParameterError(name, "is missing") from None
 
 
 def integer(parameters: Mapping[str, str], name: str, lowest: int, highest: int) -> int | None:

@@ -7,7 +7,19 @@ from typing import Any
 
 import falcon
 
-from quotes.errors import CorpusError, ParameterError, QuoteNotFound, QuoteTypeError, StateUnavailable
+from quotes.errors import (
+    CodeRefused,
+    CorpusError,
+    NotSetUp,
+    OptedOut,
+    ParameterError,
+    QuoteNotFound,
+    QuoteTypeError,
+    StateUnavailable,
+    TaskNotStarted,
+    TextsUnavailable,
+    TooManyCodes,
+)
 
 RETRY_AFTER = 5  # seconds
 
@@ -27,6 +39,12 @@ def add_to(app: "falcon.App[Any, Any]") -> None:
     app.add_error_handler(QuoteTypeError, _bad_type)
     app.add_error_handler(QuoteNotFound, _not_found)
     app.add_error_handler((CorpusError, StateUnavailable), _unavailable)
+    app.add_error_handler(CodeRefused, _code_refused)
+    app.add_error_handler(OptedOut, _opted_out)
+    app.add_error_handler(TooManyCodes, _too_many_codes)
+    app.add_error_handler(NotSetUp, _not_set_up)
+    app.add_error_handler((TextsUnavailable, TaskNotStarted), _not_sent)
+    app.add_error_handler(Exception, _defect)
 
 
 def _bad_parameter(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
@@ -46,6 +64,41 @@ def _unavailable(req: falcon.Request, resp: falcon.Response, error: Exception, p
     log.error("%s %s: %s", req.method, req.path, error)
     detail = "What this needs cannot be read right now; try again in a few seconds."
     raise falcon.HTTPServiceUnavailable(description=detail, retry_after=RETRY_AFTER) from error
+
+
+def _code_refused(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
+    raise falcon.HTTPBadRequest(title="Invalid OTP", description=str(error)) from error
+
+
+def _opted_out(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
+    detail = (
+        "This number replied STOP to our texts, so it gets none, and no code either. Send START to the number that the "
+        "texts came from, and ask again in ten minutes."
+    )
+    raise falcon.HTTPConflict(title="Opted Out", description=detail) from error
+
+
+def _too_many_codes(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
+    assert isinstance(error, TooManyCodes)
+    problem = falcon.HTTPTooManyRequests if error.is_own else falcon.HTTPServiceUnavailable
+    raise problem(title="Too Many Codes", description=str(error), retry_after=error.seconds) from error
+
+
+def _not_set_up(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
+    log.error("%s %s: %s", req.method, req.path, error)
+    raise falcon.HTTPServiceUnavailable(title="Not Set Up", description=str(error)) from error
+
+
+def _not_sent(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
+    log.error("%s %s: %s", req.method, req.path, error)
+    detail = "The text cannot be sent right now; try again in a few seconds."
+    raise falcon.HTTPServiceUnavailable(description=detail, retry_after=RETRY_AFTER) from error
+
+
+def _defect(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
+    # Falcon's own handler would log the query, which may hold a number and a code.
+    log.error("%s %s", req.method, req.path, exc_info=error)
+    raise falcon.HTTPInternalServerError from error
 
 
 def _serialize(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError) -> None:

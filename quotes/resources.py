@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import falcon
 from falcon.util import mediatypes
 
-from quotes import __version__, parameters, problems
+from quotes import __version__, parameters, problems, subscription_resources
 from quotes.corpus import Filters
 from quotes.daily import Daily, DailyQuotes
 from quotes.errors import CorpusError, ParameterError, QuoteNotFound, QuoteTypeError, StateUnavailable
@@ -40,7 +40,9 @@ class EveryAnswer:
         resp.set_header("X-Content-Type-Options", "nosniff")
         if req.method == "OPTIONS":
             resp.set_header("Access-Control-Allow-Methods", resp.get_header("Allow") or "GET, HEAD, OPTIONS")
-            resp.set_header("Access-Control-Allow-Headers", "Accept, Authorization, If-None-Match, X-Api-Key")
+            resp.set_header(
+                "Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, If-None-Match, X-Api-Key"
+            )
             resp.set_header("Access-Control-Max-Age", "86400")
         else:
             resp.set_header("Access-Control-Expose-Headers", "ETag, Retry-After")
@@ -215,6 +217,7 @@ def create_api(settings: Settings, service: Service | None = None) -> "falcon.Ap
     app.add_route("/quote", QuoteResource(daily, random))
     app.add_route("/daily", daily)
     app.add_route("/health", HealthResource(service))
+    subscription_resources.add_to(app, service.subscriptions, settings)
     return app
 
 

@@ -12,13 +12,26 @@ from quotes.settings import Settings
 
 
 def set_quote_of_the_day(event: Any, context: Any) -> None:
-    """Put today's quote on record, at midnight: `cron(0 0 * * ? *)`.
+    """Put today's quote on record, and tidy up after subscribers, at midnight: `cron(0 0 * * ? *)`.
 
     A repeated or late event finds it there and changes nothing.
 
     Raises:
         StateUnavailable: It could not be recorded; the event is then tried again.
     """
-    daily = Service.of(Settings.from_environ()).daily.quote_of_today()
+    service = Service.of(Settings.from_environ())
+    daily = service.daily.quote_of_today()
     if not daily.on_record:
         raise StateUnavailable(f"The quote of {daily.day} is not on record yet.")
+    service.subscriptions.tidy()
+
+
+def publish_quote_of_the_day(event: Any, context: Any) -> None:
+    """Have today's quote sent to all subscribers, at two o'clock: `cron(0 2 * * ? *)`.
+
+    A repeated or late event sends nothing twice.
+
+    Raises:
+        QuotesError: It was not sent, as far as can be known; the event is then tried again.
+    """
+    Service.of(Settings.from_environ()).publishing.start()

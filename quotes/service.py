@@ -8,8 +8,12 @@ from quotes.corpus import ANY, EMBEDDED, Corpus, Filters
 from quotes.daily import DailyQuotes
 from quotes.database import Database, open_database
 from quotes.mashape import Mashape
+from quotes.publishing import Publishing
 from quotes.quote import Quote
 from quotes.settings import Settings
+from quotes.sns import topic
+from quotes.subscriptions import Subscriptions
+from quotes.texts import Console, Texts
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,8 @@ class Service:
     upstream: Mashape | None
     database: Database
     daily: DailyQuotes
+    subscriptions: Subscriptions
+    publishing: Publishing
 
     @classmethod
     def of(cls, settings: Settings) -> "Service":
@@ -29,7 +35,13 @@ class Service:
         if settings.upstream_endpoint:
             upstream = Mashape(settings.upstream_endpoint, settings.upstream_key)
         database = open_database(settings.database_url, on_lambda=settings.on_lambda)
-        return cls(corpus, upstream, database, DailyQuotes(corpus, upstream, database, settings.timezone))
+        daily = DailyQuotes(corpus, upstream, database, settings.timezone)
+        texts: Texts = topic(settings.sms_topic, settings.sms_region) if settings.sms == "sns" else Console()
+        start = partial(start_task, settings) if settings.on_lambda or settings.task_function else None
+        subscriptions = Subscriptions(
+            database, texts, start, secret=settings.otp_secret, is_secret_needed=settings.sms == "sns"
+        )
+        return cls(corpus, upstream, database, daily, subscriptions, Publishing(daily, database, texts, start))
 
     def is_corpus_asked(self, filters: Filters) -> bool:
         """Tell whether random quotes come from the corpus alone: without upstream, and where there are filters."""
@@ -66,3 +78,14 @@ def built_corpus(settings: Settings) -> Path:
     from quotes.corpus_builder import built_file
 
     return built_file(settings.corpus or EMBEDDED, may_build=not settings.on_lambda)
+
+
+def start_task(settings: Settings, task: str, *arguments: str) -> None:
+    """Start an asynchronous task; what that needs is imported now and not before.
+
+    Raises:
+        TaskNotStarted: It was not taken.
+    """
+    from quotes import tasks
+
+    tasks.start(settings, task, *arguments)

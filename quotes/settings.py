@@ -5,6 +5,7 @@ Nothing here connects to anything. AWS credentials are no settings of ours: boto
 
 import datetime as dt
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,8 +14,12 @@ from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from quotes.errors import SettingError
+from quotes.phone import REGIONS
 
 DATABASE_SCHEMES = ("sqlite", "s3", "postgresql", "cockroachdb")
+SMS = ("console", "sns")
+TASK_SERVICES = ("lambda", "sns")
+SHORTEST_SECRET = 32  # characters
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -89,6 +94,51 @@ def _port(value: str) -> int:
     return int(value)
 
 
+def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"is none of {', '.join(choices)}")
+        return value
+
+    return parse
+
+
+def _secret(value: str) -> str:
+    if len(_text(value)) < SHORTEST_SECRET:
+        raise ValueError(f"has to have at least {SHORTEST_SECRET} characters, such as `openssl rand -hex 32` prints")
+    return value
+
+
+def _matching(pattern: str, right: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if not re.fullmatch(pattern, value, re.ASCII):
+            raise ValueError(f"is not {right}")
+        return value
+
+    return parse
+
+
+# Amazon SNS API reference, CreateTopic; AWS Lambda API reference, Invoke; both without what no set-up here has.
+_topic = _matching(r"[\w-]{1,256}", "a name of a topic: letters, digits, - and _")
+_region = _matching(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}", "a region of AWS such as us-east-1")
+_function = _matching(r"[\w:-]{1,170}", "a name of a Lambda function, or its ARN")
+
+
+def _countries(value: str) -> frozenset[str]:
+    countries = frozenset(code.strip().upper() for code in value.split(","))
+    unknown = sorted(countries - REGIONS)
+    if unknown:
+        raise ValueError(f"{unknown[0]!r} is not an ISO 3166-1 code; write them like IN,US,GB")
+    return countries
+
+
+def _public_url(value: str) -> str:
+    parts = _split(_http_url(value))
+    if parts.query or parts.fragment:
+        raise ValueError("ends with a query or a fragment; it is where the paths are appended")
+    return value.rstrip("/")
+
+
 @dataclass(frozen=True)
 class Role:
     """Hold what Lambda tells a function of its role: the temporary credentials that boto3's chain would find first.
@@ -118,8 +168,11 @@ class Role:
         return cls(key, secret, token, region, endpoint)
 
 
-def _setting(variable: str, default: Any, parse: Callable[[str], Any], help_text: str) -> Any:
-    return field(default=default, metadata={"variable": variable, "parse": parse, "help": help_text})
+def _setting(
+    variable: str, default: Any, parse: Callable[[str], Any], help_text: str, *, is_secret: bool = False
+) -> Any:
+    metadata = {"variable": variable, "parse": parse, "help": help_text}
+    return field(default=default, metadata=metadata, repr=not is_secret)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +193,33 @@ class Settings:
     corpus: Path | None = _setting(
         "QUOTES_CORPUS", None, _corpus, "another corpus: a .jsonl file, or the .sqlite3 file built from one"
     )
+    public_url: str | None = _setting(
+        "QUOTES_PUBLIC_URL", None, _public_url, "URL that this service is reached at; else it is taken from the request"
+    )
+    sms: str = _setting(
+        "QUOTES_SMS",
+        "console",
+        _one_of(SMS),
+        "console: texts appear in the log; sns: they are sent, the default on Lambda",
+    )
+    otp_secret: str = _setting(
+        "QUOTES_OTP_SECRET", "", _secret, "key of what is stored of one-time passwords; needed with sns", is_secret=True
+    )
+    sms_topic: str = _setting("QUOTES_SMS_TOPIC", "DailyQuoteSubscription", _topic, "name of the topic on SNS")
+    sms_region: str = _setting("QUOTES_SMS_REGION", "us-east-1", _region, "region of AWS that texts are sent from")
+    sms_countries: frozenset[str] = _setting(
+        "QUOTES_SMS_COUNTRIES",
+        frozenset(),
+        _countries,
+        "countries whose numbers may subscribe, such as IN,US; default all",
+    )
+    task_service: str = _setting(
+        "QUOTES_TASK_SERVICE", "lambda", _one_of(TASK_SERVICES), "what carries tasks on Lambda: lambda, or sns"
+    )
+    task_function: str | None = _setting(
+        "QUOTES_TASK_FUNCTION", None, _function, "another Lambda function that runs the tasks"
+    )
+    task_region: str | None = _setting("QUOTES_TASK_REGION", None, _region, "the region of that function")
     log_level: str = _setting("LOG_LEVEL", "INFO", _log_level, ", ".join(LOG_LEVELS))
     port: int = _setting("PORT", 8000, _port, "port that `serve` listens on")
     host: str = _setting("HOST", "127.0.0.1", _text, "address that `serve` listens on; 0.0.0.0 for every interface")
@@ -161,7 +241,7 @@ class Settings:
         values: dict[str, Any] = {"on_lambda": "AWS_LAMBDA_FUNCTION_NAME" in environ}
         if values["on_lambda"]:
             # Only /tmp can be written there (AWS Lambda developer guide, "Execution environment").
-            values["database_url"] = "sqlite:////tmp/quotes.db"
+            values |= {"database_url": "sqlite:////tmp/quotes.db", "sms": "sns"}
         for setting in fields(cls):
             variable = setting.metadata.get("variable", "")
             raw = environ.get(variable, "").strip()
@@ -170,6 +250,8 @@ class Settings:
                     values[setting.name] = setting.metadata["parse"](raw)
                 except ValueError as error:
                     raise SettingError(variable, str(error)) from None
+        if environ.get("QUOTES_SMS", "").strip() == "sns" and "otp_secret" not in values:
+            raise SettingError("QUOTES_OTP_SECRET", "is not set, but QUOTES_SMS=sns needs it: `openssl rand -hex 32`")
         return cls(**values)
 
 

@@ -13,9 +13,12 @@ from quotes.corpus_builder import built_file
 from quotes.daily import DailyQuotes
 from quotes.database import Database, open_database
 from quotes.mashape import Mashape
+from quotes.publishing import Publishing
 from quotes.resources import create_api
 from quotes.service import Service
 from quotes.settings import Settings
+from quotes.subscriptions import Subscriptions
+from quotes.texts import Console
 
 NOON = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
 
@@ -81,7 +84,10 @@ def make_service(corpus: Corpus, database: Database, clock: Clock) -> Callable[.
         corpus: Corpus = corpus,
         timezone: dt.tzinfo = dt.UTC,
     ) -> Service:
-        return Service(corpus, upstream, database, DailyQuotes(corpus, upstream, database, timezone, now=clock))
+        daily = DailyQuotes(corpus, upstream, database, timezone, now=clock)
+        subscriptions = Subscriptions(database, Console(), now=clock)
+        publishing = Publishing(daily, database, Console(), now=clock)
+        return Service(corpus, upstream, database, daily, subscriptions, publishing)
 
     return make
 

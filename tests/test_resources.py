@@ -151,7 +151,7 @@ def test_a_preflight_lets_every_origin_read(client: testing.TestClient, path: st
         >= {
             "access-control-allow-origin": "*",
             "access-control-allow-methods": "GET, HEAD",
-            "access-control-allow-headers": "Accept, Authorization, If-None-Match, X-Api-Key",
+            "access-control-allow-headers": "Accept, Authorization, Content-Type, If-None-Match, X-Api-Key",
             "access-control-max-age": "86400",
             "x-content-type-options": "nosniff",
         }.items()

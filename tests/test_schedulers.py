@@ -1,5 +1,6 @@
-"""What midnight starts."""
+"""What midnight starts, and two o'clock."""
 
+import datetime as dt
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -8,9 +9,11 @@ import pytest
 from falcon import testing
 
 from quotes.errors import SettingError, StateUnavailable
+from quotes.quote import Quote
 from quotes.resources import create_api
-from quotes.schedulers import set_quote_of_the_day
+from quotes.schedulers import publish_quote_of_the_day, set_quote_of_the_day
 from quotes.settings import Settings
+from quotes.sms import daily_text
 
 EVENT = {"source": "aws.events", "detail-type": "Scheduled Event", "time": "2026-11-21T00:00:00Z"}
 
@@ -60,6 +63,38 @@ def test_an_event_that_could_not_be_recorded_fails_so_that_it_is_tried_again(
 
     with pytest.raises(StateUnavailable, match=r"^The quote of \d{4}-\d\d-\d\d is not on record yet\.$"):
         set_quote_of_the_day(EVENT, None)
+
+
+def test_midnight_removes_old_rows(tmp_path: Path):
+    testing.TestClient(create_api(Settings.from_environ())).simulate_get(
+        "/subscribe", params={"mobile": "919028012345"}
+    )
+    with closing(sqlite3.connect(tmp_path / "quotes.db")) as db:
+        [(asked_at,)] = db.execute("SELECT asked_at FROM one_time_password").fetchall()
+        yesterday = dt.datetime.fromisoformat(asked_at) - dt.timedelta(days=1)
+        db.execute("INSERT INTO one_time_password SELECT 'old', number, purpose, ?, 0, NULL, NULL, 0, NULL "
+            "FROM one_time_password", (str(yesterday),))  # fmt: skip
+        db.commit()
+
+        set_quote_of_the_day(EVENT, None)
+
+        assert db.execute("SELECT asked_at FROM one_time_password").fetchall() == [(asked_at,)]
+
+
+def test_two_o_clock_publishes_the_quote_on_record_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    publish_quote_of_the_day(EVENT, None)
+    publish_quote_of_the_day(EVENT, None)
+
+    texts = [message for message in caplog.messages if message.startswith("[SMS ")]
+    [row] = record(tmp_path)
+    assert texts == [f"[SMS to everybody who is subscribed] {daily_text(Quote(*row[:5]))}"]
+
+
+def test_what_could_not_be_published_fails_so_that_it_is_tried_again(environ: pytest.MonkeyPatch, tmp_path: Path):
+    environ.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/no/such/folder/quotes.db")
+
+    with pytest.raises(StateUnavailable, match=r"^The quote of \d{4}-\d\d-\d\d is not on record yet\.$"):
+        publish_quote_of_the_day(EVENT, None)
 
 
 def test_an_event_with_a_bad_setting_fails_and_names_it(environ: pytest.MonkeyPatch):

@@ -23,6 +23,15 @@ def test_an_empty_environment_gives_the_defaults():
         "database_url": "sqlite:///quotes.db",
         "timezone": dt.UTC,
         "corpus": None,
+        "public_url": None,
+        "sms": "console",
+        "otp_secret": "",
+        "sms_topic": "DailyQuoteSubscription",
+        "sms_region": "us-east-1",
+        "sms_countries": frozenset(),
+        "task_service": "lambda",
+        "task_function": None,
+        "task_region": None,
         "log_level": "INFO",
         "port": 8000,
         "host": "127.0.0.1",
@@ -41,6 +50,15 @@ def test_every_setting_is_read_from_its_variable(tmp_path: Path):
             "DATABASE_URL": "sqlite:////srv/quotes.db",
             "QUOTES_TIMEZONE": "Asia/Kolkata",
             "QUOTES_CORPUS": str(corpus),
+            "QUOTES_PUBLIC_URL": "https://quotes.example.org/dev/",
+            "QUOTES_SMS": "console",
+            "QUOTES_OTP_SECRET": "0123456789abcdef" * 2,
+            "QUOTES_SMS_TOPIC": "Quotes_by-text",
+            "QUOTES_SMS_REGION": "ap-south-1",
+            "QUOTES_SMS_COUNTRIES": "in, US",
+            "QUOTES_TASK_SERVICE": "sns",
+            "QUOTES_TASK_FUNCTION": "quotes-tasks",
+            "QUOTES_TASK_REGION": "us-gov-west-1",
             "LOG_LEVEL": "debug",
             "PORT": "9000",
             "HOST": "0.0.0.0",
@@ -55,6 +73,15 @@ def test_every_setting_is_read_from_its_variable(tmp_path: Path):
         database_url="sqlite:////srv/quotes.db",
         timezone=ZoneInfo("Asia/Kolkata"),
         corpus=corpus,
+        public_url="https://quotes.example.org/dev",
+        sms="console",
+        otp_secret="0123456789abcdef0123456789abcdef",
+        sms_topic="Quotes_by-text",
+        sms_region="ap-south-1",
+        sms_countries=frozenset({"IN", "US"}),
+        task_service="sns",
+        task_function="quotes-tasks",
+        task_region="us-gov-west-1",
         log_level="DEBUG",
         port=9000,
         host="0.0.0.0",
@@ -71,7 +98,22 @@ def test_an_empty_variable_counts_as_not_set():
 def test_on_lambda_the_database_lies_where_it_can_be_written():
     settings = Settings.from_environ({"AWS_LAMBDA_FUNCTION_NAME": "quotes-dev"})
 
-    assert settings == Settings(database_url="sqlite:////tmp/quotes.db", on_lambda=True)
+    assert settings == Settings(database_url="sqlite:////tmp/quotes.db", sms="sns", on_lambda=True)
+
+
+def test_sending_texts_needs_a_secret():
+    with pytest.raises(SettingError) as refusal:
+        Settings.from_environ({"QUOTES_SMS": "sns"})
+
+    assert str(refusal.value) == ("QUOTES_OTP_SECRET: is not set, but QUOTES_SMS=sns needs it: `openssl rand -hex 32`")
+
+
+def test_a_secret_is_told_neither_when_it_is_refused_nor_by_the_settings():
+    with pytest.raises(SettingError) as refusal:
+        Settings.from_environ({"QUOTES_OTP_SECRET": "s3cret"})
+    settings = Settings.from_environ({"QUOTES_OTP_SECRET": "s3cret" * 6})
+
+    assert "s3cret" not in f"{refusal.value} {settings!r}"
 
 
 @pytest.mark.parametrize(
@@ -90,6 +132,8 @@ def test_a_usable_database_url_is_taken_as_it_is(url: str):
     assert Settings.from_environ({"DATABASE_URL": url}).database_url == url
 
 
+SHORT = "has to have at least 32 characters, such as `openssl rand -hex 32` prints"
+NO_REGION = "is not a region of AWS such as us-east-1"
 NO_ASCII = "holds characters other than printable ASCII"
 NO_URL = "is not an http:// or https:// URL"
 NO_SCHEME = "starts with none of sqlite://, s3://, postgresql://, cockroachdb://"
@@ -122,6 +166,24 @@ NO_HOST = "needs a host and a database name: postgresql://user:password@host/nam
         ("QUOTES_TIMEZONE", "../../etc/passwd", "'../../etc/passwd' is not an IANA time zone such as Asia/Kolkata"),
         ("QUOTES_CORPUS", "/nowhere/corpus.jsonl", "there is no file /nowhere/corpus.jsonl"),
         ("QUOTES_CORPUS", "corpus.txt", "is neither a .jsonl file nor a .sqlite3 file built from one"),
+        ("QUOTES_PUBLIC_URL", "quotes.example.org", NO_URL),
+        (
+            "QUOTES_PUBLIC_URL",
+            "https://quotes.example.org/?a=b",
+            "ends with a query or a fragment; it is where the paths are appended",
+        ),
+        ("QUOTES_SMS", "SNS", "is none of console, sns"),
+        ("QUOTES_OTP_SECRET", "x" * 31, SHORT),
+        ("QUOTES_OTP_SECRET", "ä" * 32, NO_ASCII),
+        ("QUOTES_SMS_TOPIC", "my topic", "is not a name of a topic: letters, digits, - and _"),
+        ("QUOTES_SMS_TOPIC", "topic.fifo", "is not a name of a topic: letters, digits, - and _"),
+        ("QUOTES_SMS_REGION", "Mumbai", NO_REGION),
+        ("QUOTES_SMS_COUNTRIES", "India", "'INDIA' is not an ISO 3166-1 code; write them like IN,US,GB"),
+        ("QUOTES_SMS_COUNTRIES", "IN,UK", "'UK' is not an ISO 3166-1 code; write them like IN,US,GB"),
+        ("QUOTES_SMS_COUNTRIES", "IN,", "'' is not an ISO 3166-1 code; write them like IN,US,GB"),
+        ("QUOTES_TASK_SERVICE", "sqs", "is none of lambda, sns"),
+        ("QUOTES_TASK_FUNCTION", "my function", "is not a name of a Lambda function, or its ARN"),
+        ("QUOTES_TASK_REGION", "us-east", NO_REGION),
         ("LOG_LEVEL", "LOUD", "is none of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
         ("PORT", "0", "is not a port number between 1 and 65535"),
         ("PORT", "65536", "is not a port number between 1 and 65535"),

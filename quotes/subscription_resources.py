@@ -1,0 +1,90 @@
+"""Subscribing over HTTP: `/subscribe` and `/unsubscribe`, each first with a number and then with the code as well.
+
+`GET` does what `POST` does, for that is how it was published. `HEAD` does nothing but look at the parameters: programs
+that look at links before people do must not send texts, nor use a code up.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import falcon
+
+from quotes import parameters, phone
+from quotes.errors import ParameterError
+from quotes.settings import Settings
+from quotes.subscriptions import Purpose, Subscriptions
+
+PARAMETERS = frozenset({"mobile", "otp"})
+LONGEST_BODY = 10_000  # bytes
+DONE = {
+    "subscribe": "Congratulations!!! You have successfully subscribed for daily famous quote.",
+    "unsubscribe": "You have successfully unsubscribed from daily famous quote. See you again.",
+}
+
+_CODE = re.compile(r"[0-9]{6}")
+
+
+class SubscriptionResource:
+    """Send a code to a number, and do what was asked for once the code comes back."""
+
+    def __init__(self, subscriptions: Subscriptions, settings: Settings, purpose: Purpose) -> None:
+        self._subscriptions = subscriptions
+        self._settings = settings
+        self._purpose = purpose
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer what is asked in the query."""
+        self._answer(req, resp, parameters.read(req.query_string, PARAMETERS))
+
+    def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer as if all went well, and do nothing (RFC 9110, section 9.2.1: HEAD is safe)."""
+        self._answer(req, resp, parameters.read(req.query_string, PARAMETERS), is_done=False)
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer what is asked in the body."""
+        self._answer(req, resp, _body(req))
+
+    def _answer(
+        self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str], *, is_done: bool = True
+    ) -> None:
+        number = phone.e164(parameters.required(given, "mobile"), self._settings.sms_countries)
+        code = given.get("otp")
+        if code is None:
+            if is_done:
+                self._subscriptions.ask(number, self._purpose)
+            resp.status, message = 202, self._how_to_confirm(req, number)
+        else:
+            if not _CODE.fullmatch(code):
+                raise ParameterError("otp", "is not a code of six digits")
+            if is_done:
+                self._subscriptions.confirm(number, self._purpose, code)
+            message = DONE[self._purpose]
+        resp.set_header("Cache-Control", "no-store")
+        resp.data = (json.dumps({"message": message}) + "\n").encode()
+
+    def _how_to_confirm(self, req: falcon.Request, number: str) -> str:
+        base = self._settings.public_url or req.prefix
+        url = f"{base}/{self._purpose}?mobile={number[1:]}&otp=<OTP>"
+        return f"An OTP verification has been sent on mobile {number}. To confirm, use this URL with the OTP: {url}"
+
+
+def add_to(app: "falcon.App[Any, Any]", subscriptions: Subscriptions, settings: Settings) -> None:
+    """Add the two resources to an application."""
+    purposes: tuple[Purpose, Purpose] = ("subscribe", "unsubscribe")
+    for purpose in purposes:
+        app.add_route(f"/{purpose}", SubscriptionResource(subscriptions, settings, purpose))
+
+
+def _body(req: falcon.Request) -> Mapping[str, str]:
+    media_type = (req.content_type or "").partition(";")[0].strip().lower()
+    if media_type not in ("application/x-www-form-urlencoded", "application/json"):
+        detail = "Send a form (application/x-www-form-urlencoded) or JSON (application/json)."
+        raise falcon.HTTPUnsupportedMediaType(description=detail)
+    if (req.content_length or 0) > LONGEST_BODY:
+        raise falcon.HTTPContentTooLarge(description=f"A body has at most {LONGEST_BODY} bytes here.")
+    body = req.bounded_stream.read(LONGEST_BODY)
+    if media_type == "application/json":
+        return parameters.read_json(body, PARAMETERS)
+    return parameters.read(body.decode("latin-1"), PARAMETERS)

@@ -1,0 +1,298 @@
+"""Subscribing to the daily text and ending that, each confirmed with a one-time password.
+
+What the owner of a number confirmed last is on record first, and the topic follows: at once in a task, and by the job
+at midnight where a task failed. So who is told to be subscribed gets the next text.
+
+A code is drawn in the task that sends it. It is in that process and in the text, and nowhere else: no task's payload,
+no row and no log has it. What a task is given is an id that says nothing of the number.
+"""
+
+import datetime as dt
+import hashlib
+import hmac
+import logging
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from quotes import phone, sms
+from quotes.database import Database
+from quotes.errors import (
+    CodeRefused,
+    NotSetUp,
+    OptedOut,
+    StateUnavailable,
+    TaskNotStarted,
+    TextMayBeSent,
+    TextsUnavailable,
+    TooManyCodes,
+)
+from quotes.texts import Texts
+
+if TYPE_CHECKING:
+    import peewee
+
+Purpose = Literal["subscribe", "unsubscribe"]
+
+DIGITS = 6
+ROUNDS = 5  # that a change of mind meanwhile is followed
+SETTLED_AT_ONCE = 100  # by the job at midnight, whose time is short
+FAILURES = 3  # after which it leaves the topic alone until the next midnight
+UNSHARED = "Subscribing needs state that all instances share; set DATABASE_URL=s3://bucket/key.db, or a server's URL."
+NO_SECRET = "Subscribing needs QUOTES_OTP_SECRET to be set: 32 characters or more that nobody knows."  # noqa: S105
+
+log = logging.getLogger(__name__)
+
+
+class Start(Protocol):
+    """Start an asynchronous task."""
+
+    def __call__(self, task: str, *arguments: str) -> None:
+        """Start it.
+
+        Args:
+            task: The name of a function in `tasks.py`.
+            arguments: What it is given; they can be read by whoever reads the queue, its dead letters or the log.
+
+        Raises:
+            TaskNotStarted: It was not taken.
+        """
+
+
+class Subscriptions:
+    """Be the flow; shared between threads.
+
+    Args:
+        database: Where passwords and subscriptions are kept.
+        texts: Who sends.
+        start: Starts a task where there are tasks; None to do its work at once, as off Lambda.
+        secret: The key of the codes' hashes. Empty for one that is kept with the state: whatever processes share the
+            state then share the key, but who reads the state can try codes out. Enough for a laptop, where codes are in
+            the log anyway.
+        is_secret_needed: Whether that is not enough.
+        now: The clock, aware.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        texts: Texts,
+        start: Start | None = None,
+        *,
+        secret: str = "",
+        is_secret_needed: bool = False,
+        now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+    ) -> None:
+        self._database = database
+        self._texts = texts
+        self._start = start
+        self._secret = secret
+        self._is_secret_needed = is_secret_needed
+        self._now = now
+
+    def ask(self, number: str, purpose: Purpose) -> None:
+        """Have a code sent to a number, unless it got one for the same a moment ago.
+
+        Whether the number is subscribed makes no difference, to the answer or to the work.
+
+        Args:
+            number: The number, as E.164.
+            purpose: What the code is to confirm.
+
+        Raises:
+            NotSetUp: Another instance could not check the code.
+            OptedOut: The owner of the number forbade texts.
+            TooManyCodes: The number, or all together, had their share.
+            StateUnavailable: It cannot be put on record.
+            TextsUnavailable: The code cannot be sent.
+            TaskNotStarted: Likewise.
+        """
+        self._check_set_up()
+        from quotes import subscription_models as models
+        from quotes.subscription_models import Asked
+
+        id_, now = secrets.token_hex(16), self._time()
+        asked, again = self._database.write(lambda db: models.ask(db, id_, number, purpose, now))
+        if asked is Asked.NEW:
+            self._have_sent(id_)
+        elif asked is Asked.OPTED_OUT:
+            raise OptedOut
+        elif asked is not Asked.REPEATED:
+            log.warning("No code for %s: %s.", phone.masked(number), asked.name)
+            raise TooManyCodes(int((again - now).total_seconds()) + 1, is_own=asked is Asked.NUMBER_HAD_ENOUGH)
+
+    def send_code(self, id_: str) -> bool:
+        """Draw the code that somebody asked for, and send it: the work of `async_send_otp`.
+
+        A request gets one text. Only where it was refused a task that is run again draws another code; where no answer
+        came, or a process died, the text may be on its way, and its owner asks again if not.
+
+        Args:
+            id_: Of the request.
+
+        Returns:
+            False where the owner of the number forbade texts.
+
+        Raises:
+            StateUnavailable: The code cannot be put on record.
+            TextsUnavailable: It cannot be sent.
+        """
+        from quotes import subscription_models as models
+
+        self._check_set_up()
+        asked = self._database.read(lambda db: models.asked_for(db, id_))
+        if asked is None:
+            return True
+        number, purpose = asked
+        if self._texts.is_opted_out(number):
+            self._database.write(lambda db: models.opt_out(db, id_))
+            log.info("%s forbade texts.", phone.masked(number))
+            return False
+        code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
+        digest, now = self._digest_of(code), self._time()
+        if self._database.write(lambda db: models.draw(db, id_, digest, now)):
+            try:
+                self._texts.send(number, sms.code_text(code, purpose, int(models.LIFETIME.total_seconds()) // 60))
+            except TextMayBeSent:
+                raise
+            except TextsUnavailable:
+                self._database.write(lambda db: models.take_back(db, id_))
+                raise
+            log.info("A code to %s went to %s.", purpose, phone.masked(number))
+        return True
+
+    def confirm(self, number: str, purpose: Purpose, code: str) -> None:
+        """Put on record what a code confirms, and have the topic follow.
+
+        Args:
+            number: The number, as E.164.
+            purpose: What the code was asked for.
+            code: What its owner typed.
+
+        Raises:
+            NotSetUp: Codes cannot be checked here.
+            CodeRefused: It is not right, or not valid any more.
+            StateUnavailable: It cannot be checked now.
+        """
+        self._check_set_up()
+        from quotes import subscription_models as models
+
+        digest, now = self._digest_of(code), self._time()
+        id_ = self._database.write(lambda db: models.spend(db, number, purpose, digest, now))
+        if id_ is None:
+            raise CodeRefused("The code is not right, or it is not valid any more. Ask for another one.")
+        log.info("%s confirmed to %s.", phone.masked(number), purpose)
+        try:
+            self._run(f"async_{purpose}", id_)
+        except (StateUnavailable, TextsUnavailable, TaskNotStarted) as error:  # what counts is on record
+            log.error("The topic has yet to follow, at midnight: %s", error)
+
+    def follow(self, id_: str) -> None:
+        """Make the topic say what a number's owner confirmed last: the work of `async_subscribe` and `…_unsubscribe`.
+
+        Whatever order tasks come in, and however often, the last word counts.
+
+        Args:
+            id_: Of the request that was confirmed.
+
+        Raises:
+            StateUnavailable: The record cannot be read or written.
+            TextsUnavailable: The topic cannot be changed.
+        """
+        from quotes import subscription_models as models
+
+        asked = self._database.read(lambda db: models.asked_for(db, id_))
+        if asked:
+            self._settle(asked[0])
+
+    def tidy(self) -> None:
+        """Remove old rows, and let the topic follow where a task failed: once a day.
+
+        Raises:
+            StateUnavailable: Rows cannot be removed.
+        """
+        from quotes import subscription_models as models
+
+        if not self._database.shared:
+            return
+        now = self._time()
+        removed = self._database.write(lambda db: models.remove_old(db, now))
+        numbers = self._database.read(lambda db: models.unsettled(db, SETTLED_AT_ONCE))
+        log.info("%d old rows were removed; the topic has to follow for %d numbers.", removed, len(numbers))
+        failures = 0
+        for number in numbers:
+            try:
+                self._settle(number)
+            except TextsUnavailable as error:
+                log.error("The topic still has to follow for %s: %s", phone.masked(number), error)
+                failures += 1
+                if failures == FAILURES:
+                    return
+
+    def _settle(self, number: str) -> None:
+        from quotes import subscription_models as models
+
+        is_undone = False
+        for _ in range(ROUNDS):
+            found = self._database.read(lambda db: models.subscription(db, number))
+            if found is None or (found.is_settled and not is_undone):
+                return
+            arn = None
+            if found.is_wanted:
+                arn = self._texts.subscribe(number)
+            else:
+                self._end(number, found.arn)
+            if self._database.write(lambda db, arn=arn: models.settle(db, number, arn)):  # type: ignore[misc]
+                log.info("%s is %s.", phone.masked(number), "subscribed" if arn else "not subscribed any more")
+                return
+            # The owner thought otherwise meanwhile, and another task may have settled that before we did the opposite.
+            is_undone = True
+            if arn:
+                self._texts.unsubscribe(arn)
+
+    def _end(self, number: str, arn: str | None) -> None:
+        if arn is None or not self._texts.owns(arn):
+            arn = self._texts.find(number)
+        if arn:
+            self._texts.unsubscribe(arn)
+
+    def _have_sent(self, id_: str) -> None:
+        from quotes import subscription_models as models
+
+        try:
+            is_allowed = self._run("async_send_otp", id_)
+        except (TextsUnavailable, TaskNotStarted):
+            self._database.write(lambda db: models.forget(db, id_))
+            raise
+        if is_allowed is False:
+            raise OptedOut
+
+    def _run(self, task: str, id_: str) -> bool | None:
+        """Start a task, or do its work here; return what that returns."""
+        if self._start:
+            self._start(task, id_)
+            return None
+        if task == "async_send_otp":
+            return self.send_code(id_)
+        self.follow(id_)
+        return None
+
+    def _digest_of(self, code: str) -> "Callable[[peewee.Database, str, str], str]":
+        fresh = secrets.token_hex(32)
+
+        def digest(db: "peewee.Database", number: str, purpose: str) -> str:
+            from quotes import subscription_models as models
+
+            key = self._secret or models.local_secret(db, fresh)
+            return hmac.new(key.encode(), f"{number}:{purpose}:{code}".encode(), hashlib.sha256).hexdigest()
+
+        return digest
+
+    def _check_set_up(self) -> None:
+        if not self._database.shared:
+            raise NotSetUp(UNSHARED)
+        if self._is_secret_needed and not self._secret:
+            raise NotSetUp(NO_SECRET)
+
+    def _time(self) -> dt.datetime:
+        return self._now().astimezone(dt.UTC).replace(tzinfo=None)
