@@ -4,6 +4,7 @@ Everything here can be done again: what is there already stays, or is brought to
 """
 
 import json
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from quotes.errors import SettingError
 from quotes.settings import Settings, variables
 
 OLD_VERSIONS_KEPT = 90  # days
+OTP_SECRET = "QUOTES_OTP_SECRET"  # noqa: S105
 
 
 def set_up(name: str) -> Iterator[str]:
@@ -110,15 +112,26 @@ def _protect(s3: Any, bucket: str) -> str:
 
 
 def _put_environment(s3: Any, url: str, file: Path, environment: dict[str, str] | None) -> str:
+    """Store a stage's environment; the key of codes is made here where nobody gave one, and then stays."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
     shown = f"deploy/{file.name}"
-    if environment is not None:
-        s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(environment).encode(), ContentType="application/json")
-        return f"{url}: {', '.join(sorted(environment)) or 'nothing'}, from {shown}"
-    try:
-        s3.put_object(Bucket=bucket, Key=key, Body=b"{}", ContentType="application/json", IfNoneMatch="*")
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "PreconditionFailed":
-            raise
+    stored = _stored_environment(s3, bucket, key)
+    if environment is None and stored is not None:
         return f"{url}: there already, left as it is, for there is no {shown}"
-    return f"{url}: empty, for there is no {shown}; environment.example.json beside it shows the form"
+    made = {OTP_SECRET: (stored or {}).get(OTP_SECRET) or secrets.token_hex(32)}
+    body = json.dumps(made | (environment or {})).encode()
+    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    if environment is None:
+        return f"{url}: {OTP_SECRET}, made here; {shown} would hold others, see environment.example.json beside it"
+    names = ", ".join(sorted(environment)) or "nothing"
+    return f"{url}: {names}, from {shown}{'' if OTP_SECRET in environment else f'; {OTP_SECRET}, made here'}"
+
+
+def _stored_environment(s3: Any, bucket: str, key: str) -> dict[str, str] | None:
+    try:
+        stored = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    except s3.exceptions.NoSuchKey:
+        return None
+    except ValueError:
+        return {}
+    return stored if isinstance(stored, dict) else {}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-KNOWN = {"Sid", "Effect", "Action", "Resource", "Principal", "Condition"}
+KNOWN = {"Sid", "Effect", "Action", "Resource", "NotResource", "Principal", "Condition"}
 
 
 def allows(policies: Iterable[Mapping[str, Any]], action: str, resource: str) -> bool:
@@ -53,7 +53,12 @@ def matches(patterns: str | list[str], text: str) -> bool:
 def _applies(statement: Mapping[str, Any], action: str, resource: str) -> bool:
     assert KNOWN - {"Condition", "Principal"} >= statement.keys(), f"not understood here: {statement}"
     actions = [pattern.lower() for pattern in _many(statement["Action"])]
-    return matches(actions, action.lower()) and matches(statement["Resource"], resource)
+    is_meant = (
+        matches(statement["Resource"], resource)
+        if "Resource" in statement
+        else not matches(statement["NotResource"], resource)
+    )
+    return matches(actions, action.lower()) and is_meant
 
 
 def _source(statement: Mapping[str, Any]) -> str | list[str]:

@@ -26,6 +26,7 @@ def test_a_version_stays_what_it_was(account: Account, made: HandMade):
 
     assert invoke(account, f"{arn}:1") == [1, "1"]
     assert invoke(account, arn) == [2, "$LATEST"]
+    assert client.get_function(FunctionName="function:versions:1")["Configuration"]["Version"] == "1"
     answer = client.invoke(FunctionName="function:versions:1")
     assert (answer["ExecutedVersion"], answer["Payload"].read()) == ("1", b'[1, "1"]')
 

@@ -61,17 +61,18 @@ def test_the_package_is_read_only_and_tmp_is_ones_own(account: Account, made: Ha
 import os
 def handler(event, context):
     failed = {}
-    for path in ("/var/task/new", "/var/runtime/new", "/new", "/tmp/new"):
+    for path in ("/var/task/new", "/var/runtime/new", "/tmp/new"):
         try:
             open(path, "x").close()
         except OSError as error:
             failed[path] = error.strerror
-    return [os.getcwd(), sorted(os.listdir("/var/task")), os.listdir("/tmp"), failed]
+    read_only = [path for path in ("/", "/usr", "/tmp") if os.statvfs(path).f_flag & os.ST_RDONLY]
+    return [os.getcwd(), sorted(os.listdir("/var/task")), os.listdir("/tmp"), failed, read_only]
 """
     arn = made.function("read-only", source)
-    refused = dict.fromkeys(("/var/task/new", "/var/runtime/new", "/new"), "Read-only file system")
+    refused = dict.fromkeys(("/var/task/new", "/var/runtime/new"), "Read-only file system")
 
-    assert invoke(account, arn) == ["/var/task", ["function.py"], ["new"], refused]
+    assert invoke(account, arn) == ["/var/task", ["function.py"], ["new"], refused, ["/", "/usr"]]
     assert invoke(account, arn)[3] == refused | {"/tmp/new": "File exists"}
     account.functions.discard(arn)
     assert invoke(account, arn)[3] == refused

@@ -150,6 +150,8 @@ def test_a_cache_keeps_what_it_is_told_by_the_keys_that_it_is_told(ask: Asks, ac
     assert asked("/kept") == asked("/kept?other=1") == first
     assert len({first, asked("/kept?day=1"), asked("/kept", "b/b"), asked("/kept", "a/a", "--request", "POST")}) == 4
     assert asked("/elsewhere") != asked("/elsewhere")
+    gateway.create_deployment(restApiId=api, stageName="dev")
+    assert asked("/kept") == first
 
 
 def test_what_is_no_name_of_the_accounts_does_not_exist(account: Account):

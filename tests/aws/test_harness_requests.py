@@ -134,7 +134,11 @@ def test_headers_that_are_the_gateways_own_come_under_another_name(ask: Asks, an
 def test_what_has_no_body_has_none(ask: Asks, answering: Api, status: int):
     options = ["--head"] if status == 200 else []
 
-    answer = ask(*options, *returning(f"{answering.url}/", statusCode=status, headers={"ETag": '"1"'}, body="not sent"))
+    answer = ask(
+        *options,
+        "--ignore-content-length",
+        *returning(f"{answering.url}/", statusCode=status, headers={"ETag": '"1"'}, body="not sent"),
+    )
 
     assert (answer.status, answer.header("etag"), answer.body) == (status, ['"1"'], b"")
     assert answer.header("content-length") == (["8"] if status == 200 else [])

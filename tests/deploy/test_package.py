@@ -125,7 +125,8 @@ sys.path.append(runtime)
 from quotes import lambda_handler
 import boto3, zappa.handler
 from playhouse import cockroachdb, db_url, migrations, pool
-from quotes import mashape, s3_database, schedulers, server_database, transport
+import phonenumbers
+from quotes import mashape, phone, sns, subscriptions, tasks, s3_database, schedulers, server_database, transport
 
 lambda_handler.lambda_handler({"httpMethod": "GET", "path": "/daily", "headers": None}, None)
 zappa.handler.lambda_handler({"httpMethod": "GET", "path": "/", "headers": {}}, None)

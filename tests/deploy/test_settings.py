@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from deploy import policy
 from deploy.policy import filled_in
 from deploy.stage import SETTINGS, StageError, loaded
-from quotes.settings import variables
+from quotes.settings import Settings, variables
 
+TOPICS = {"dev": "DailyQuoteSubscription", "production": "DailyQuoteSubscription-production"}
 STAGES = tuple(json.loads(SETTINGS.read_text(encoding="utf-8")))
 
 
@@ -85,10 +87,13 @@ def test_all_instances_share_the_state_and_a_stage_has_its_own(stage):
     assert set(stage.aws_environment_variables) <= variables()
 
 
-def test_the_day_is_stored_at_midnight(stage):
+def test_the_day_is_stored_at_midnight_and_published_at_two(stage):
     events = {event["function"]: event["expression"] for event in stage.stage_config["events"]}
 
-    assert events["quotes.schedulers.set_quote_of_the_day"] == "cron(0 0 * * ? *)"
+    assert events == {
+        "quotes.schedulers.set_quote_of_the_day": "cron(0 0 * * ? *)",
+        "quotes.schedulers.publish_quote_of_the_day": "cron(0 2 * * ? *)",
+    }
 
 
 def test_production_has_what_costs_and_dev_has_not():
@@ -126,6 +131,12 @@ def test_the_policy_grants_each_action_on_the_stages_own_things_alone(stage):
             (f"logs:{action}", f"arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/quotes-{name}:*")
             for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")
         ),
+        *(
+            (f"sns:{action}", f"arn:aws:sns:us-east-1:111122223333:{TOPICS[name]}")
+            for action in ("CreateTopic", "ListSubscriptionsByTopic", "Publish", "Subscribe", "Unsubscribe")
+        ),
+        ("sns:Publish", "anything but arn:aws:sns:*:*:*"),  # numbers, which have no ARN
+        ("sns:CheckIfPhoneNumberIsOptedOut", "*"),  # likewise
         ("xray:PutTraceSegments", "*"),  # "does not support resource-level permissions", says AWS
         ("xray:PutTelemetryRecords", "*"),
     }
@@ -134,9 +145,24 @@ def test_the_policy_grants_each_action_on_the_stages_own_things_alone(stage):
     granted = set()
     for statement in document["Statement"]:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
-        granted |= {(action, statement["Resource"]) for action in actions}
+        resource = statement.get("Resource") or f"anything but {statement['NotResource']}"
+        granted |= {(action, resource) for action in actions}
     assert granted == expected
     assert {statement["Effect"] for statement in document["Statement"]} == {"Allow"}
+
+
+def test_the_policys_defaults_are_those_of_the_settings():
+    assert (Settings.sms_topic, Settings.sms_region) == (policy.SMS_TOPIC, policy.SMS_REGION)
+
+
+def test_tasks_that_go_through_sns_are_granted_their_topic():
+    stage = loaded("dev")
+    stage.zappa_settings["dev"]["async_source"] = "sns"
+
+    document = json.loads(filled_in(Path("deploy/policy.json").read_text(), stage, "111122223333"))
+
+    (statement,) = [each for each in document["Statement"] if each["Sid"] == "TasksThroughSns"]
+    assert statement["Resource"] == "arn:aws:sns:us-east-1:111122223333:quotes-dev-zappa-async"
 
 
 def test_a_stage_whose_state_is_elsewhere_is_granted_no_state_on_s3():
