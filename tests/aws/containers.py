@@ -222,7 +222,7 @@ class Container:
         return event.is_set()
 
     def _ending(self, request_id: str) -> tuple[bool, bytes]:
-        if answer := self._api.take_answer(only_init_error=not self.alive):
+        if answer := self._api.take_answer():
             if answer.is_init_error:
                 self.kill()
             return answer.is_error, answer.body

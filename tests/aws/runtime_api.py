@@ -87,10 +87,10 @@ class RuntimeAPI(HTTPServer):
         """Take note of an answer."""
         self._answer = answer
 
-    def take_answer(self, only_init_error: bool) -> Answer | None:
+    def take_answer(self) -> Answer | None:
         """Return what was answered, once; None while the container is still busy with it."""
         answer = self._answer
-        if not answer or not (answer.is_init_error or (self.answered.is_set() and not only_init_error)):
+        if not answer or not (answer.is_init_error or self.answered.is_set()):
             return None
         self._answer = None
         self.answered.clear()
