@@ -188,7 +188,8 @@ def _refused(call: Call, role: str, environ: Environ) -> Answer:
     if "HTTP_X_AMZ_TARGET" in environ or call.service in ("apigateway", "lambda", "xray"):
         error = "AccessDeniedException"
         return _json("403 Forbidden", {"__type": error, "Message": text, "message": text}, error)
-    body = f"<Error><Code>AccessDenied</Code><Message>{escape(text)}</Message></Error>"
+    code = "AuthorizationError" if call.service == "sns" else "AccessDenied"
+    body = f"<Error><Code>{code}</Code><Message>{escape(text)}</Message></Error>"
     if call.service != "s3":
         body = f"<ErrorResponse>{body}</ErrorResponse>"
     return "403 Forbidden", [("Content-Type", "text/xml"), ("Content-Length", str(len(body.encode())))], body.encode()

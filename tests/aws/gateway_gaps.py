@@ -8,6 +8,7 @@ import pytest
 from moto.apigateway.exceptions import BadRequestException
 from moto.apigateway.models import Authorizer, Deployment, Method, RestAPI, Stage, apigateway_backends
 from moto.apigateway.responses import APIGatewayResponse
+from moto.cloudformation.exceptions import ValidationError
 from moto.core.common_models import CloudFormationModel
 
 AUTHORIZATION_TYPES = ("NONE", "AWS_IAM", "CUSTOM", "COGNITO_USER_POOLS")
@@ -116,7 +117,7 @@ def _make_method(
         resource = backend.apis[resource].root_resource_id
     place = given["RestApiId"], resource, given["HttpMethod"]
     if given["AuthorizationType"] not in AUTHORIZATION_TYPES:
-        raise BadRequestException("Invalid authorization type specified. Please specify one of the allowed values.")
+        raise ValidationError(message="Invalid authorization type specified. Please specify one of the allowed values.")
     method: Method = backend.put_method(
         *place,
         authorization_type=given["AuthorizationType"],

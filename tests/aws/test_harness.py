@@ -6,8 +6,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.aws.account import Account
 from tests.aws.hand_made import HandMade
+from tests.aws.permissions import allows
 
 PID = "import os\ndef handler(event, context): return os.getpid()"
 
@@ -65,6 +68,31 @@ def test_without_the_right_to_write_a_log_there_is_none(account: Account, made: 
     invoke(account, arn)
 
     assert account.logs("silent") == []
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "is_allowed"),
+    [
+        ("s3:GetObject", "arn:aws:s3:::bucket/a/b", True),
+        ("s3:getobject", "arn:aws:s3:::bucket/a/b", True),
+        ("s3:GetObject", "arn:aws:s3:::bucket", False),
+        ("s3:GetObject", "arn:aws:s3:::bucket/secret", False),  # denied
+        ("s3:PutObject", "arn:aws:s3:::bucket/a/b", False),
+        ("sns:Publish", "*", True),
+        ("sns:Publish", "arn:aws:sns:us-east-1:123456789012:topic", False),
+    ],
+)
+def test_what_is_granted_and_not_denied_is_allowed(action: str, resource: str, is_allowed: bool):
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": ["s3:Get*"], "Resource": "arn:aws:s3:::bucket/*"},
+            {"Effect": "Deny", "Action": "*", "Resource": ["arn:aws:s3:::bucket/secre?"]},
+            {"Effect": "Allow", "Action": "sns:Publish", "NotResource": "arn:aws:sns:*:*:*"},
+        ],
+    }
+
+    assert allows([policy], action, resource) is is_allowed
 
 
 def test_nothing_is_left_of_an_account(tmp_path: Path):

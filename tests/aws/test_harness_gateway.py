@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.aws.account import Account
 from tests.aws.curled import Answer, returning
@@ -159,3 +160,67 @@ def test_what_is_no_name_of_the_accounts_does_not_exist(account: Account):
 
     assert (done.returncode, done.stdout) == (56, b"")
     assert b"CONNECT tunnel failed, response 502" in done.stderr
+
+
+def template(authorization: str) -> str:
+    """Return a CloudFormation template of an API with an authorizer, as Zappa makes it."""
+    api = {"Ref": "Api"}
+    authorizer = {
+        "RestApiId": api,
+        "Name": "ours",
+        "Type": "TOKEN",
+        "AuthorizerUri": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/any/invocations",
+        "AuthorizerResultTtlInSeconds": 60,
+        "IdentitySource": "method.request.header.Authorization",
+        "IdentityValidationExpression": "^Bearer .+$",
+    }
+    method = {
+        "RestApiId": api,
+        "ResourceId": {"Fn::GetAtt": ["Api", "RootResourceId"]},
+        "HttpMethod": "ANY",
+        "AuthorizationType": authorization,
+        "AuthorizerId": {"Ref": "Authorizer"},
+        "ApiKeyRequired": "true",
+        "Integration": {"Type": "AWS_PROXY", "IntegrationHttpMethod": "POST", "Uri": authorizer["AuthorizerUri"]},
+    }
+    resources = {
+        "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "stacked"}},
+        "Authorizer": {"Type": "AWS::ApiGateway::Authorizer", "Properties": authorizer},
+        "ANY0": {"Type": "AWS::ApiGateway::Method", "Properties": method},
+    }
+    return json.dumps({"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources})
+
+
+def test_a_stack_makes_authorizers_and_goes_with_all_that_it_made(account: Account):
+    stacks, gateway, before = account.client("cloudformation"), account.client("apigateway"), account.left_behind()
+    stacks.create_stack(StackName="stacked", TemplateBody=template("CUSTOM"))
+    resources = stacks.describe_stack_resources(StackName="stacked")["StackResources"]
+    ids = {resource["LogicalResourceId"]: resource.get("PhysicalResourceId") for resource in resources}
+    api = ids["Api"]
+    root = gateway.get_resources(restApiId=api)["items"][0]["id"]
+
+    method = gateway.get_method(restApiId=api, resourceId=root, httpMethod="ANY")
+    (authorizer,) = gateway.get_authorizers(restApiId=api)["items"]
+    stacks.delete_stack(StackName="stacked")
+
+    assert (method["authorizationType"], method["apiKeyRequired"]) == ("CUSTOM", True)
+    assert method["authorizerId"] == ids["Authorizer"] == authorizer.pop("id")
+    assert authorizer == {
+        "name": "ours",
+        "type": "TOKEN",
+        "authorizerUri": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/any/invocations",
+        "authorizerResultTtlInSeconds": 60,
+        "identitySource": "method.request.header.Authorization",
+        "identityValidationExpression": "^Bearer .+$",
+    }
+    assert account.left_behind() == before
+
+
+def test_a_type_of_authorization_that_api_gateway_does_not_know_is_refused(account: Account):
+    stacks, before = account.client("cloudformation"), account.left_behind()
+
+    with pytest.raises(ClientError, match="Invalid authorization type"):
+        stacks.create_stack(StackName="refused", TemplateBody=template("TOKEN"))
+    stacks.delete_stack(StackName="refused")
+
+    assert account.left_behind() == before

@@ -93,3 +93,4 @@ def test_without_its_state_the_midnight_job_fails_so_that_lambda_tries_again(new
     ]
     assert len(errors) == 3  # once, and two repetitions
     assert new_stage.curl("/daily").headers["cache-control"] == "no-store"
+    new_stage.forget()
