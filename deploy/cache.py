@@ -30,19 +30,20 @@ def keep_only_the_daily_quote(cli: Any) -> None:
     pages = gateway.get_paginator("get_resources").paginate(restApiId=api)
     resources = {item["path"]: item for page in pages for item in page["items"]}
     path = f"/{PATH}"
-    if path not in resources:
-        resource = gateway.create_resource(restApiId=api, parentId=resources["/"]["id"], pathPart=PATH)["id"]
-        catch_all = {"restApiId": api, "resourceId": resources["/"]["id"], "httpMethod": "ANY"}
-        method, integration = gateway.get_method(**catch_all), gateway.get_integration(**catch_all)
-        for verb, keys in (("GET", KEYS), ("ANY", ())):
-            _put_method(
-                gateway, {"restApiId": api, "resourceId": resource, "httpMethod": verb}, method, integration, keys
-            )
-    size = str(cli.stage_config["cache_cluster_size"])
+    if path in resources:  # made anew, for the others may be closed by now; what is live changes with a deployment only
+        gateway.delete_resource(restApiId=api, resourceId=resources[path]["id"])
+    resource = gateway.create_resource(restApiId=api, parentId=resources["/"]["id"], pathPart=PATH)["id"]
+    catch_all = {"restApiId": api, "resourceId": resources["/"]["id"], "httpMethod": "ANY"}
+    method, integration = gateway.get_method(**catch_all), gateway.get_integration(**catch_all)
+    for verb, keys in (("GET", KEYS), ("ANY", ())):
+        _put_method(gateway, {"restApiId": api, "resourceId": resource, "httpMethod": verb}, method, integration, keys)
+    size = str(cli.stage_config.get("cache_cluster_size", 0.5))
     gateway.create_deployment(restApiId=api, stageName=cli.api_stage, cacheClusterEnabled=True, cacheClusterSize=size)
     settings = {"/*/*/caching/enabled": "false", f"/~1{PATH}/GET/caching/enabled": "true"}
-    settings[f"/~1{PATH}/GET/caching/ttlInSeconds"] = str(cli.stage_config["cache_cluster_ttl"])
-    settings[f"/~1{PATH}/GET/caching/dataEncrypted"] = str(cli.stage_config["cache_cluster_encrypted"]).lower()
+    settings[f"/~1{PATH}/GET/caching/ttlInSeconds"] = str(cli.stage_config.get("cache_cluster_ttl", 300))
+    settings[f"/~1{PATH}/GET/caching/dataEncrypted"] = str(
+        cli.stage_config.get("cache_cluster_encrypted", False)
+    ).lower()
     changes = [{"op": "replace", "path": name, "value": value} for name, value in settings.items()]
     gateway.update_stage(restApiId=api, stageName=cli.api_stage, patchOperations=changes)
 

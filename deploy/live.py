@@ -1,13 +1,14 @@
 """Bring a stage up, and look at it from outside."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
 
 from deploy import stage
 from deploy.stage import StageError
+from quotes import __version__
 
 PATIENCE = 60.0  # seconds, until a new URL answers everywhere
 PAUSE = 2.0  # seconds
@@ -23,15 +24,21 @@ def deploy(name: str) -> Iterator[str]:
     Raises:
         StageError: Zappa failed, or the stage is not well.
     """
-    yield from stage.zappa("update" if stage.is_deployed(stage.loaded(name)) else "deploy", name)
-    yield from smoke(name)
+    cli = stage.loaded(name)
+    if stage.EXAMPLE_BUCKET in cli.s3_bucket_name:
+        raise StageError(f"zappa_settings.json still names the example's bucket: `make setup STAGE={name}` first.")
+    if stage.is_half_deployed(cli):
+        raise StageError(f"A deployment was interrupted: `make undeploy STAGE={name}`, and deploy again.")
+    yield from stage.zappa("update" if stage.is_deployed(cli) else "deploy", name)
+    yield from smoke(name, __version__)
 
 
-def smoke(name: str) -> Iterator[str]:
+def smoke(name: str, version: str = "") -> Iterator[str]:
     """Ask a live stage for its health, the quote of the day and a random one.
 
     Args:
         name: The stage's name.
+        version: Which version has to answer; any where it is empty.
 
     Raises:
         StageError: One of them is not answered as it should be.
@@ -40,7 +47,7 @@ def smoke(name: str) -> Iterator[str]:
     url = cli.zappa.get_api_url(cli.lambda_name, name)
     if not url:
         raise StageError(f"The stage {name} has no URL: is it deployed?")
-    health = _answer(f"{url}/health")
+    health = _answer(f"{url}/health", lambda health: health["version"] == version or not version)
     if health["database"]["status"] != "ok" or not health["database"]["shared"]:
         raise StageError(f"{url}/health: {health['database']}")
     yield f"ok  {url}/health  version {health['version']}, state on {health['database']['kind']}"
@@ -49,12 +56,12 @@ def smoke(name: str) -> Iterator[str]:
         yield f"ok  {url}/quote?type={kind}  {quote['author']}: {quote['quote'][:40]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def _answer(url: str) -> dict[str, Any]:
+def _answer(url: str, is_right: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any]:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
             answer = requests.get(url, timeout=TIMEOUT)
-            if answer.status_code == 200:
+            if answer.status_code == 200 and is_right(answer.json()):
                 return dict(answer.json())
             found = f"{answer.status_code} {answer.text[:200]}"
         except requests.RequestException as error:

@@ -3,7 +3,7 @@
 Zappa packs the whole environment. Of that, `make_lean` keeps what is named here, compiled so that Python takes the
 bytecode as it is: Zappa's zip entries are dated 1980, which makes bytecode that carries a date stale, and Lambda's
 folder cannot be written, so each cold start would compile everything again. Native code is left out; every library here
-works without, and so the package is the same whatever laptop makes it.
+works without, and so any laptop can make it; with the same Python and SQLite it is the same.
 """
 
 import os

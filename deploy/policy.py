@@ -28,8 +28,9 @@ def filled_in(policy: str, cli: Any, account: str) -> str:
     """
     variables, region = cli.aws_environment_variables, cli.zappa.boto_session.region_name
     state = _object_arn(variables.get("DATABASE_URL", ""))
-    sms_region, sms_topic = (variables.get(f"QUOTES_SMS_{name}") for name in ("REGION", "TOPIC"))
-    is_sns = cli.stage_config.get("async_source") == "sns"
+    task_function, task_region = (variables.get(f"QUOTES_TASK_{name}", "") for name in ("FUNCTION", "REGION"))
+    place, tasks = f"{task_region or region}:{account}", task_function or cli.lambda_name
+    is_sns, is_elsewhere = cli.stage_config.get("async_source") == "sns", bool(task_function or task_region)
     names = {
         "account": account,
         "region": region,
@@ -37,13 +38,29 @@ def filled_in(policy: str, cli: Any, account: str) -> str:
         "environment": _object_arn(cli.remote_env or ""),
         "state": state,
         "state_bucket": state.partition("/")[0],
-        "sms_topic": f"arn:aws:sns:{sms_region or SMS_REGION}:{account}:{sms_topic or SMS_TOPIC}",
-        "task_topic": f"arn:aws:sns:{region}:{account}:{cli.lambda_name}-zappa-async" if is_sns else "",
+        "sms_topic": sms_topic(cli, account),
+        "task_topic": f"arn:aws:sns:{place}:{tasks}-zappa-async" if is_sns else "",
+        "task_function": _function_arn(tasks, place) if is_elsewhere and not is_sns else "",
         "dead_letters": cli.stage_config.get("dead_letter_arn", ""),
     }
     document = json.loads(Template(policy).substitute(names))
     document["Statement"] = [statement for statement in document["Statement"] if statement.get("Resource") != ""]
     return json.dumps(document, indent=4)
+
+
+def sms_topic(cli: Any, account: str) -> str:
+    """Return the ARN of a stage's topic of subscribers.
+
+    Args:
+        cli: Zappa's command line, with the stage's settings loaded.
+        account: The number of the AWS account.
+    """
+    region, name = (cli.aws_environment_variables.get(f"QUOTES_SMS_{name}") for name in ("REGION", "TOPIC"))
+    return f"arn:aws:sns:{region or SMS_REGION}:{account}:{name or SMS_TOPIC}"
+
+
+def _function_arn(function: str, place: str) -> str:
+    return function if function.startswith("arn:") else f"arn:aws:lambda:{place}:function:{function}"
 
 
 def _object_arn(url: str) -> str:

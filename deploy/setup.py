@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from deploy import stage
+from deploy.policy import filled_in
 from deploy.stage import StageError
 from quotes.errors import SettingError
 from quotes.settings import Settings, variables
@@ -40,9 +41,12 @@ def set_up(name: str) -> Iterator[str]:
             yield f"zappa_settings.json: names the bucket {own} and your account now; commit that"
             cli = stage.loaded(name)
         s3 = cli.zappa.boto_client("s3")
-        yield _make_bucket(s3, cli.s3_bucket_name, region)
+        yield _make_bucket(s3, cli.s3_bucket_name, region, account)
         yield _protect(s3, cli.s3_bucket_name)
         yield _put_environment(s3, cli.remote_env, file, environment)
+        cli.zappa.attach_policy = filled_in(cli.zappa.attach_policy, cli, account)
+        cli.zappa.create_iam_roles()  # now, for a role needs some seconds until Lambda may use it
+        yield f"role {cli.zappa.role_name}: there"
         topic = cli.stage_config.get("dead_letter_arn", "")
         if topic.startswith("arn:aws:sns:"):
             cli.zappa.boto_client("sns").create_topic(Name=topic.rpartition(":")[2])
@@ -70,6 +74,11 @@ def local_environment(name: str) -> tuple[Path, dict[str, str] | None]:
         raise StageError(f"{shown}: is no JSON") from None
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         raise StageError(f'{shown}: is not of the form {{"NAME": "value"}}')
+    misplaced = [name for name in ("QUOTES_SMS_TOPIC", "QUOTES_SMS_REGION", "QUOTES_TASK_FUNCTION") if name in given]
+    misplaced += ["DATABASE_URL"] if given.get("DATABASE_URL", "").startswith("s3://") else []
+    if misplaced:
+        where = "belongs into aws_environment_variables in zappa_settings.json, for the role's policy is made from it"
+        raise StageError(f"{shown}: {', '.join(misplaced)}: {where}")
     unknown = sorted(set(given) - variables())
     if unknown:
         raise StageError(f"{shown}: {', '.join(unknown)}: no setting of that name; README lists them")
@@ -80,14 +89,17 @@ def local_environment(name: str) -> tuple[Path, dict[str, str] | None]:
     return file, given
 
 
-def _make_bucket(s3: Any, bucket: str, region: str) -> str:
+def _make_bucket(s3: Any, bucket: str, region: str, account: str) -> str:
     try:
-        s3.head_bucket(Bucket=bucket)
+        found = s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
     except ClientError as error:
         if error.response["Error"]["Code"] != "404":
-            hint = "names are taken worldwide; put another one into zappa_settings.json"
-            raise StageError(f"The bucket {bucket} is somebody else's: {hint}.") from error
+            hint = "Names are taken worldwide; put another one into zappa_settings.json. Or you lack s3:ListBucket"
+            raise StageError(f"The bucket {bucket} is somebody else's. {hint}.") from error
     else:
+        where = found.get("BucketRegion") or region
+        if where != region:
+            raise StageError(f"The bucket {bucket} is in {where}, the stage in {region}: it needs one there.")
         return f"bucket {bucket}: there already"
     where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     s3.create_bucket(Bucket=bucket, **where)
@@ -104,6 +116,7 @@ def _protect(s3: Any, bucket: str) -> str:
         "ID": "old-versions",
         "Status": "Enabled",
         "Filter": {"Prefix": ""},
+        "Expiration": {"ExpiredObjectDeleteMarker": True},
         "NoncurrentVersionExpiration": {"NoncurrentDays": OLD_VERSIONS_KEPT},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
     }
@@ -124,7 +137,9 @@ def _put_environment(s3: Any, url: str, file: Path, environment: dict[str, str] 
     if environment is None:
         return f"{url}: {OTP_SECRET}, made here; {shown} would hold others, see environment.example.json beside it"
     names = ", ".join(sorted(environment)) or "nothing"
-    return f"{url}: {names}, from {shown}{'' if OTP_SECRET in environment else f'; {OTP_SECRET}, made here'}"
+    gone = ", ".join(sorted(set(stored or {}) - set(environment) - {OTP_SECRET}))
+    made_here = "" if OTP_SECRET in environment else f"; {OTP_SECRET}, made here"
+    return f"{url}: {names}, from {shown}{made_here}{f'; no longer {gone}' if gone else ''}"
 
 
 def _stored_environment(s3: Any, bucket: str, key: str) -> dict[str, str] | None:

@@ -35,7 +35,7 @@ def loaded(stage: str) -> Any:
     cli.api_stage = stage
     try:
         cli.load_settings()
-    except (click.ClickException, ValueError) as error:
+    except (click.ClickException, BotoCoreError, ValueError) as error:
         raise StageError(re.sub(r"\x1b\[\d*m", "", str(error))) from error
     ours, zappas = cli.stage_config["aws_region"], cli.zappa.boto_session.region_name
     if ours != zappas:
@@ -79,6 +79,15 @@ def is_deployed(cli: Any) -> bool:
     except (BotoCoreError, ClientError) as error:
         raise StageError(f"AWS: {error}") from error
     return True
+
+
+def is_half_deployed(cli: Any) -> bool:
+    """Tell whether a stage's function is there, but not its API: a deployment was interrupted.
+
+    Args:
+        cli: Zappa's command line, with the stage's settings loaded.
+    """
+    return is_deployed(cli) and not cli.zappa.get_api_url(cli.lambda_name, cli.api_stage)
 
 
 def zappa(command: str, name: str, *options: str) -> Iterator[str]:

@@ -5,12 +5,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy import stage
+from deploy import policy, stage
 from deploy.stage import StageError
 
 
 def undeploy(name: str) -> Iterator[str]:
-    """Take a stage down after asking, with all that was made for it but its bucket.
+    """Take a stage down after asking, with all that was made for it but its bucket and its subscribers.
 
     Args:
         name: The stage's name.
@@ -33,9 +33,27 @@ def undeploy(name: str) -> Iterator[str]:
         if topic.startswith("arn:aws:sns:"):
             cli.zappa.boto_client("sns").delete_topic(TopicArn=topic)
             yield f"topic {topic}: gone"
+        yield from _topics(cli)
     except (BotoCoreError, ClientError) as error:
         raise StageError(f"AWS: {error}") from error
     yield f"bucket {cli.s3_bucket_name}: stays, with the days that were served; empty it and delete it yourself"
+
+
+def _topics(cli: Any) -> Iterator[str]:
+    """Remove the topic of tasks, and tell of the one whose subscribers are nobody's to throw away."""
+    account, region = cli.zappa.boto_client("sts").get_caller_identity()["Account"], cli.zappa.boto_session.region_name
+    if cli.stage_config.get("async_source") == "sns":
+        # Zappa finds it only where it is among the account's first hundred subscriptions.
+        tasks = f"arn:aws:sns:{region}:{account}:{cli.lambda_name}-zappa-async"
+        cli.zappa.boto_client("sns").delete_topic(TopicArn=tasks)
+        yield f"topic {tasks}: gone"
+    topic = policy.sms_topic(cli, account)
+    sns = cli.zappa.boto_session.client("sns", region_name=topic.split(":")[3])
+    try:
+        sns.get_topic_attributes(TopicArn=topic)
+    except sns.exceptions.NotFoundException:
+        return
+    yield f"topic {topic}: stays, with the numbers that are subscribed; delete it yourself"
 
 
 def _remove_domain(cli: Any) -> Iterator[str]:

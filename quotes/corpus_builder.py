@@ -29,7 +29,7 @@ CREATE TEMP TABLE lines (
     id TEXT PRIMARY KEY, quote TEXT, author TEXT, category TEXT, source TEXT,
     author_key TEXT, category_key TEXT, length INTEGER, shuffle INTEGER
 );
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE quotes (
     n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, quote TEXT NOT NULL, author TEXT NOT NULL, category TEXT NOT NULL,
     source TEXT
@@ -37,11 +37,11 @@ CREATE TABLE quotes (
 CREATE TABLE scopes (
     author_key TEXT NOT NULL, category_key TEXT NOT NULL, scope INTEGER NOT NULL, size INTEGER NOT NULL,
     PRIMARY KEY (author_key, category_key)
-) WITHOUT ROWID;
+);
 CREATE TABLE picks (
     scope INTEGER NOT NULL, rank INTEGER NOT NULL, length INTEGER NOT NULL, n INTEGER NOT NULL,
     PRIMARY KEY (scope, rank)
-) WITHOUT ROWID;
+);
 CREATE TABLE days (position INTEGER PRIMARY KEY, n INTEGER NOT NULL);
 """
 
@@ -61,7 +61,7 @@ INSERT INTO scopes
 INSERT INTO picks
     SELECT scope, row_number() OVER (PARTITION BY scope ORDER BY n) - 1 AS rank, length, n
     FROM scoped JOIN scopes USING (author_key, category_key) ORDER BY scope, rank;
-CREATE INDEX picks_by_length ON picks (scope, length);
+CREATE INDEX picks_by_length ON picks (scope, length, rank);
 """
 
 # Each author's quotes are spread evenly over the whole cycle, each author shifted by a hash of its own.

@@ -8,6 +8,7 @@ import importlib
 import json
 import logging
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
@@ -65,6 +66,12 @@ def is_request(event: Event) -> bool:
     return bool(event.get("httpMethod")) and "elb" not in (event.get("requestContext") or {})
 
 
+def is_keep_warm(event: Event) -> bool:
+    """Tell whether an event is that of Zappa's `keep_warm`, which has done its work by starting an instance."""
+    rule = next(iter(event.get("resources") or ()), "")
+    return event.get("detail-type") == "Scheduled Event" and rule.endswith(".keep_warm_callback")
+
+
 _FAILED = {
     "statusCode": 500,
     "headers": {
@@ -83,7 +90,7 @@ def _mounted(app: WSGI, stage: ModuleType) -> WSGI:
         script_name, path = _mount(event, stage)
         environ["SCRIPT_NAME"] = script_name.encode().decode("latin-1")
         environ["PATH_INFO"] = path.encode().decode("latin-1")  # PEP 3333: bytes, as Latin-1
-        environ["REMOTE_ADDR"] = _client(environ.get("HTTP_X_FORWARDED_FOR", ""))
+        environ["REMOTE_ADDR"] = _client(event)
         return app(environ, start_response)
 
     return wsgi
@@ -108,15 +115,16 @@ def _header(event: Event, name: str) -> str:
     return next((value for key, value in headers.items() if key.lower() == name), "")
 
 
-def _client(forwarded_for: str) -> str:
-    """Return the address that the gateway saw: the last but one, for its own comes last and others can be made up."""
-    addresses = [address.strip() for address in forwarded_for.split(",")]
-    return addresses[-2] if len(addresses) > 1 else addresses[0] or "127.0.0.1"
+def _client(event: Event) -> str:
+    """Return the address that the gateway saw; what stands in X-Forwarded-For can be made up."""
+    identity = (event.get("requestContext") or {}).get("identity") or {}
+    return identity.get("sourceIp") or "127.0.0.1"
 
 
 def _write_line(event: Event, answer: Answer, seconds: float) -> None:
     """Log a request as `serve` does; no query, which may hold what is nobody's business."""
-    client = _client(_header(event, "x-forwarded-for"))
-    request = f"{event['httpMethod']} {quote(event['path'])}"
-    size, took = len(answer.get("body") or ""), round(seconds * 1000)
-    log.info('%s "%s" %s %s bytes %s ms', client, request, answer["statusCode"], size, took)
+    request = f"{event['httpMethod']} {quote(event['path'], safe='/%')}"
+    body = (answer.get("body") or "").encode()
+    size = len(b64decode(body)) if answer.get("isBase64Encoded") else len(body)
+    took = round(seconds * 1000)
+    log.info('%s "%s" %s %s bytes %s ms', _client(event), request, answer["statusCode"], size, took)

@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import Any
 
 from quotes import gateway
-from quotes.errors import StateUnavailable
 from quotes.s3_object import S3Object, Unclear
 from quotes.settings import Role
 
@@ -32,6 +31,8 @@ def lambda_handler(event: gateway.Event, context: Any) -> Any:
     os.environ.update(event.get("stageVariables") or {})
     if gateway.is_request(event):
         return _answer(event, context)
+    if gateway.is_keep_warm(event):
+        return None
     from zappa import handler
 
     return handler.lambda_handler(event, context)
@@ -51,19 +52,28 @@ def prepare(stage: ModuleType) -> None:
 def remote_environment(url: str) -> dict[str, str]:
     """Return the variables that an object on S3 holds, a flat JSON object of strings.
 
-    As with Zappa's handler, one that cannot be read is reported and does without.
+    As with Zappa's handler, one that is not there or makes no sense is reported, and the service does without. Where S3
+    does not answer the start fails, and Lambda starts again: the address of the state may be in it, and with another
+    state the day would have another quote.
 
     Args:
         url: `s3://bucket/key`, or an empty string for none.
+
+    Raises:
+        Unclear: S3 does not answer.
+        StateUnavailable: S3 refuses to give it.
     """
     bucket, _, key = url.removeprefix("s3://").partition("/")
     if not key:
         return {}
+    body = _read(S3Object(bucket, key, Role.of_function()))
+    if body is None:
+        log.error("The remote environment %s is not there.", url)
+        return {}
     try:
-        given = json.loads(_read(S3Object(bucket, key, Role.of_function())))
-    except (StateUnavailable, Unclear, ValueError) as error:
-        reason = "it is no JSON" if isinstance(error, ValueError) else error
-        log.error("The remote environment %s cannot be read: %s", url, reason)
+        given = json.loads(body)
+    except ValueError:
+        log.error("The remote environment %s is no JSON.", url)
         return {}
     if not isinstance(given, dict):
         log.error("The remote environment %s is no JSON object.", url)
@@ -73,7 +83,7 @@ def remote_environment(url: str) -> dict[str, str]:
     return {name: value for name, value in given.items() if isinstance(value, str)}
 
 
-def _read(file: S3Object) -> bytes:
+def _read(file: S3Object) -> bytes | None:
     for attempt in range(1, TRIES + 1):
         try:
             stored = file.get(None)
@@ -81,9 +91,7 @@ def _read(file: S3Object) -> bytes:
             if attempt == TRIES:
                 raise
         else:
-            if stored is None:
-                raise StateUnavailable("it is not there")
-            return stored.body
+            return stored.body if stored else None
     raise AssertionError("unreachable")
 
 

@@ -6,8 +6,10 @@ an answer here; whatever else S3 says is left to boto3, which knows redirects, t
 
 import contextlib
 import datetime as dt
+import functools
 import hashlib
 import hmac
+import ssl
 import time
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import NamedTuple
@@ -54,19 +56,15 @@ def get(role: Role, bucket: str, key: str, known_etag: str | None, timeouts: Tim
     Raises:
         OSError: There was no whole answer in time.
     """
-    if role.endpoint:
-        url = f"{role.endpoint.rstrip('/')}/{bucket}/{quote(key)}"
-    elif "." in bucket or role.region.startswith(("cn-", "us-iso", "eusc-")):
-        return None  # no certificate for such a name, or another domain
-    else:
-        url = f"https://{bucket}.s3.{role.region}.amazonaws.com/{quote(key)}"
+    url = url_of(role, bucket, key)
+    if url is None:
+        return None
     parts = urlsplit(url)
     headers = signed(role, parts.netloc, parts.path, dt.datetime.now(dt.UTC))
     if known_etag:
         headers["If-None-Match"] = known_etag
     deadline = time.monotonic() + timeouts.whole
-    make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    with contextlib.closing(make(parts.netloc, timeout=timeouts.connect)) as connection:
+    with contextlib.closing(_connection(parts.scheme, parts.netloc, timeouts.connect)) as connection:
         try:
             connection.connect()
             connection.sock.settimeout(timeouts.read)
@@ -80,6 +78,21 @@ def get(role: Role, bucket: str, key: str, known_etag: str | None, timeouts: Tim
             return Stored(_whole_body(response, deadline, timeouts.piece), etag)
         except HTTPException as error:
             raise OSError(f"no HTTP ({type(error).__name__})") from error
+
+
+def url_of(role: Role, bucket: str, key: str) -> str | None:
+    """Return the URL of an object; None where it is not the usual one (S3 user guide, "Virtual hosting of buckets").
+
+    Args:
+        role: Whose region or endpoint it is.
+        bucket: The object's bucket.
+        key: Its key.
+    """
+    if role.endpoint:
+        return f"{role.endpoint.rstrip('/')}/{bucket}/{quote(key)}"
+    if "." in bucket or role.region.startswith(("cn-", "us-iso", "eusc-")):
+        return None  # no certificate for such a name, or another domain
+    return f"https://{bucket}.s3.{role.region}.amazonaws.com/{quote(key)}"
 
 
 def signed(role: Role, host: str, path: str, now: dt.datetime) -> dict[str, str]:
@@ -108,12 +121,27 @@ def signed(role: Role, host: str, path: str, now: dt.datetime) -> dict[str, str]
     return headers | {"Authorization": authorization}
 
 
+def _connection(scheme: str, host: str, timeout: float) -> HTTPConnection:
+    return (
+        HTTPSConnection(host, timeout=timeout, context=_tls())
+        if scheme == "https"
+        else HTTPConnection(host, timeout=timeout)
+    )
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Return what knows the authorities; reading them takes as long as all the rest of a start's Python."""
+    return ssl.create_default_context()
+
+
 def _whole_body(response: HTTPResponse, deadline: float, piece: int) -> bytes:
-    body, length = b"", response.length
+    pieces, length = [], response.length
     while data := response.read1(piece):
-        body += data
+        pieces.append(data)
         if time.monotonic() > deadline:
             raise TimeoutError("the object comes too slowly")
+    body = b"".join(pieces)
     if length is not None and len(body) != length:
         raise ConnectionError("the object was cut off")
     return body

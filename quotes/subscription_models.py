@@ -275,10 +275,10 @@ def remove_old(db: peewee.Database, now: dt.datetime) -> int:
 
 
 def _want(db: peewee.Database, number: str, *, is_wanted: bool) -> None:
-    Subscription.insert(number=number, is_wanted=is_wanted, is_settled=False).on_conflict(
-        conflict_target=[Subscription.number],
-        update={Subscription.is_wanted: is_wanted, Subscription.is_settled: False},
-    ).execute(db)
+    # Two statements, for the SQLite of Lambda's older runtimes knows no upsert.
+    wanted = {"is_wanted": is_wanted, "is_settled": False}
+    Subscription.insert(number=number, **wanted).on_conflict_ignore().execute(db)
+    Subscription.update(wanted).where(Subscription.number == number).execute(db)
 
 
 def _newest_first(rows: peewee.Query, number: int, db: peewee.Database) -> list[tuple[dt.datetime, bool]]:

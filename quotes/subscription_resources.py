@@ -5,6 +5,7 @@ that look at links before people do must not send texts, nor use a code up.
 """
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -24,6 +25,20 @@ DONE = {
 }
 
 _CODE = re.compile(r"[0-9]{6}")
+_QUERY = re.compile(r"\?[^\s\"]*")
+
+
+def without_queries(record: logging.LogRecord) -> bool:
+    """Take the queries out of a line that tells of a request: they may hold numbers and codes.
+
+    Returns:
+        True, for the line is to be written.
+    """
+    record.msg, record.args = _QUERY.sub("", record.getMessage()), ()
+    return True
+
+
+logging.getLogger("zappa.wsgi").addFilter(without_queries)  # the line that Zappa's own handler writes for each request
 
 
 class SubscriptionResource:

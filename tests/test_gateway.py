@@ -135,21 +135,12 @@ def test_below_a_domains_base_path_the_application_sees_its_own_paths(path, scri
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == (script_name, rest)
 
 
-@pytest.mark.parametrize(
-    ("forwarded_for", "client"),
-    [
-        ("203.0.113.7, 198.51.100.1", "203.0.113.7"),
-        ("192.0.2.66, 203.0.113.7, 198.51.100.1", "203.0.113.7"),
-        ("203.0.113.7", "203.0.113.7"),
-        ("", "127.0.0.1"),
-    ],
-    ids=["the gateway's own last", "made up by the client", "one alone", "none"],
-)
-def test_the_client_is_who_the_gateway_saw(forwarded_for, client):
+@pytest.mark.parametrize("forwarded_for", ["192.0.2.66, 203.0.113.7, 198.51.100.1", "192.0.2.66", ""])
+def test_the_client_is_who_the_gateway_saw_whatever_it_says_itself(forwarded_for):
     headers = {"Host": GATEWAY, "X-Forwarded-For": forwarded_for}
     event = an_event(headers=headers, multiValueHeaders={name: [value] for name, value in headers.items()})
 
-    assert heard(event, a_stage())["REMOTE_ADDR"] == client
+    assert heard(event, a_stage())["REMOTE_ADDR"] == "203.0.113.7"
 
 
 def test_the_consoles_test_request_has_no_headers_at_all():
@@ -206,17 +197,19 @@ def test_the_api_answers_as_it_does_behind_any_server(make_service):
 
 def test_each_request_is_a_line_in_the_log_without_its_query(caplog: pytest.LogCaptureFixture):
     query = {"mobile": ["919028000000"]}
-    event = an_event("/sub\nscribe", multiValueQueryStringParameters=query, queryStringParameters={"mobile": "9190"})
+    event = an_event(
+        "/sub\nscribe%20é", multiValueQueryStringParameters=query, queryStringParameters={"mobile": "9190"}
+    )
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("202 Accepted", [("Content-Type", "application/json")])
-        return [b"{}"]
+        return ['"é"'.encode()]
 
     with caplog.at_level(logging.INFO, "quotes.gateway"):
         create_handler(app, a_stage())(event, None)
 
     (line,) = caplog.messages
-    assert line.startswith('203.0.113.7 "GET /sub%0Ascribe" 202 2 bytes ')
+    assert line.startswith('203.0.113.7 "GET /sub%0Ascribe%20%C3%A9" 202 4 bytes ')
     assert line.endswith(" ms")
 
 

@@ -1,5 +1,6 @@
 """What Lambda runs: the process is prepared as Zappa's handler prepares it, and other events go there."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.s3 import ERROR_500, S3, drop
+from tests.s3 import ERROR_500, S3, drop, error
 
 pytest_plugins = ("tests.s3",)
 
@@ -127,9 +128,9 @@ def test_the_environment_is_what_zappas_handler_makes_of_it(function: Function, 
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (None, "cannot be read: it is not there"),
-        (b"", "cannot be read: it is no JSON"),
-        (b"\xff{", "cannot be read: it is no JSON"),
+        (None, "is not there."),
+        (b"", "is no JSON."),
+        (b"\xff{", "is no JSON."),
         (b'["X_Mashape_Key"]', "is no JSON object."),
         (b'{"PORT": 8000, "QUOTES_TIMEZONE": "secret"}', "the value of PORT is no string."),
     ],
@@ -152,6 +153,30 @@ def test_a_remote_environment_that_fails_once_is_asked_for_again(function: Funct
     s3.faults["GET"] = iter([drop, ERROR_500])
 
     assert function.said(REMOTE_ENV=remote_env)["environ"]["X_Mashape_Key"] == "secret"
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [(drop, "Unclear: S3 does not answer"), (error(403, "AccessDenied"), "S3 refuses: AccessDenied")]
+)
+def test_where_it_cannot_be_read_the_start_fails_for_the_states_address_may_be_in_it(
+    function, s3, remote_env, fault, told
+):
+    s3.body = b'{"DATABASE_URL": "postgresql://host/name"}'
+    s3.faults["GET"] = itertools.repeat(fault)
+
+    ended = function.run(REQUEST, REMOTE_ENV=remote_env)
+
+    assert ended.returncode == 1
+    assert told in ended.stderr.splitlines()[-1]
+    assert ended.stdout == ""
+
+
+def test_an_event_that_keeps_an_instance_warm_loads_nothing(function: Function):
+    rule = "arn:aws:events:us-east-1:123456789012:rule/quotes-dev-zappa-keep-warm-handler.keep_warm_callback"
+
+    said = function.said({"detail-type": "Scheduled Event", "resources": [rule]})
+
+    assert (said["results"], said["imported"]) == ([None], [])
 
 
 def test_the_stages_variables_are_the_environments(function: Function):

@@ -5,9 +5,11 @@ import sys
 from subprocess import run
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,6 +79,15 @@ def test_without_a_whole_answer_in_time_it_fails(s3: S3, fault: Fault) -> None:
         s3_get.get(s3.role, s3.bucket, KEY, None, TIMEOUTS)
 
 
+def test_a_large_object_is_read_in_time(s3: S3) -> None:
+    s3.body = bytes(20 * 1024 * 1024)
+
+    stored = s3_get.get(s3.role, s3.bucket, KEY, None, TIMEOUTS)
+
+    assert stored is not None
+    assert stored.body == s3.body
+
+
 def test_a_failure_is_unclear_and_nothing_is_repeated(s3: S3) -> None:
     s3.body = b"whole"
     s3.faults["GET"] = iter([cut])
@@ -95,6 +106,21 @@ def test_a_key_of_any_characters_is_found(s3: S3) -> None:
 
     assert stored is not None
     assert stored.body == b"found"
+
+
+@pytest.mark.parametrize("key", ["dev/quotes.db", "a b/ü.db"])
+def test_the_url_is_the_one_that_boto3_asks(key: str) -> None:
+    client = boto3.client(
+        "s3",
+        region_name="eu-west-1",
+        aws_access_key_id="k",
+        aws_secret_access_key="s",
+        config=Config(s3={"addressing_style": "virtual"}),
+    )
+
+    theirs = urlsplit(client.generate_presigned_url("get_object", {"Bucket": "bucket", "Key": key}))
+
+    assert s3_get.url_of(AWS, "bucket", key) == f"https://{theirs.netloc}{theirs.path}"
 
 
 @pytest.mark.parametrize(

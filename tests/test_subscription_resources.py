@@ -1,6 +1,7 @@
 """Subscribing over HTTP: every answer whole, by GET and by POST, and what is refused."""
 
 import json
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -341,3 +342,13 @@ def test_a_defect_of_ours_logs_no_query(make_service: Callable[..., Service], ca
     logged = f"{caplog.text} {capfd.readouterr()}"
     assert "GET /subscribe" in logged
     assert not re.search("9028012345|123456", logged)
+
+
+def test_the_line_that_zappas_own_handler_writes_holds_no_query(caplog: pytest.LogCaptureFixture):
+    line = (
+        '127.0.0.1 - - [21/Nov/2026:12:00:00 +0000] "GET /subscribe{} HTTP/1.1" 200 91 "https://a.example/b{}" "curl"'
+    )
+    with caplog.at_level(logging.INFO):
+        logging.getLogger("zappa.wsgi").info(line.format(f"?mobile={ME}&otp=482913", f"?mobile=%2B{ME}"))
+
+    assert caplog.messages == [line.format("", "")]

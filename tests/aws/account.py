@@ -7,6 +7,7 @@ Moto plays AWS's interfaces (endpoint.py, and gaps.py for what it does not do), 
 play Lambda (functions.py, containers.py), and a proxy plays API Gateway (gateway.py).
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +25,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.events.models import events_backends
 
 from tests.aws.calls import Call
-from tests.aws.endpoint import OWN_KEY, Endpoint
+from tests.aws.endpoint import OWN_KEY, Endpoint, Interference, answered
 from tests.aws.functions import Functions
 from tests.aws.gaps import Gaps
 from tests.aws.gateway import Gateway
@@ -46,6 +48,7 @@ class Account:
         region: Where `client` looks.
         functions: Its functions, executed.
         environ: What a program of the deployer's needs, to find this account and nothing else.
+        phones: What texts arrived.
         home: The deployer's home.
     """
 
@@ -57,6 +60,7 @@ class Account:
         self.home.mkdir()
         self._state = State()
         self._gaps = Gaps()
+        self.phones = self._gaps.phones
         roles = Roles(self.number)
         self.functions = Functions(self.number, self._folder, roles, self._send_dead_letter)
         self._gaps.deliver = self.functions.send
@@ -171,6 +175,19 @@ class Account:
                 raise PermissionError(f"{arn} does not let {found.arn} invoke it")
             for _ in range(times):
                 self.functions.send(target["Arn"], target.get("Input", json.dumps(event)).encode())
+
+    @contextlib.contextmanager
+    def interference(self, what: Interference) -> Iterator[None]:
+        """Let something happen to the calls of AWS's interfaces for a while.
+
+        Args:
+            what: Is given each call, and what answers it; returns the answer.
+        """
+        self._endpoint.interference = what
+        try:
+            yield
+        finally:
+            self._endpoint.interference = answered
 
     def left_behind(self) -> list[str]:
         """Return the ARN, or kind and name, of all that exists in the account."""

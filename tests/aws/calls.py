@@ -134,7 +134,9 @@ def _resources(service: str, fields: Mapping[str, str], place: str) -> Iterator[
         name = fields["FunctionName"]
         yield name if name.startswith("arn:") else f"arn:aws:lambda:{place}:function:{name}"
     if service == "sns":
-        yield fields.get("TopicArn") or fields.get("TargetArn") or "*"
+        yield from (fields[name] for name in ("TopicArn", "TargetArn", "PhoneNumber") if name in fields)
+        if "Name" in fields:
+            yield f"arn:aws:sns:{place}:{fields['Name']}"
     if service == "sqs" and "QueueUrl" in fields:
         yield f"arn:aws:sqs:{place}:{fields['QueueUrl'].rpartition('/')[2]}"
     if service == "logs" and "logGroupName" in fields:

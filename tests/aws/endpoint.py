@@ -27,6 +27,7 @@ MOST_PAYLOAD = 6 * 1024 * 1024  # bytes, of an event or an answer
 Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
 Answer = tuple[str, Headers, bytes]
+Interference = Callable[[Call, Callable[[], Answer]], Answer]
 
 
 class _Handler(MotoRequestHandler):
@@ -47,11 +48,13 @@ class Endpoint:
     Attributes:
         url: What `AWS_ENDPOINT_URL` has to be.
         calls: The calls so far.
+        interference: What happens to calls that are not refused; else they are answered.
         packages: Packages of functions by the path at which `GetFunction` says they can be fetched.
     """
 
     def __init__(self, account: str, functions: Functions, roles: Roles) -> None:
         self.calls: list[Call] = []
+        self.interference: Interference = answered
         self.packages: dict[str, bytes] = {}
         self._account = account
         self._functions = functions
@@ -81,7 +84,7 @@ class Endpoint:
         if role and not self._roles.allows(role, call.action, call.resource):
             status, headers, content = _refused(call, role, environ)
         else:
-            status, headers, content = self._answered(call, environ, body)
+            status, headers, content = self.interference(call, lambda: self._answered(call, environ, body))
             if role and call.action == "s3:GetObject" and status.startswith("404"):
                 bucket = call.resource.partition("/")[0]
                 if not self._roles.allows(role, "s3:ListBucket", bucket):  # then S3 does not tell what is missing
@@ -168,6 +171,21 @@ class Endpoint:
             if hasattr(body, "close"):
                 body.close()
         return answer[0], answer[1], content
+
+
+def answered(_: Call, answer: Callable[[], Answer]) -> Answer:
+    """Answer a call, without interference."""
+    return answer()
+
+
+def refused(*_: object) -> Answer:
+    """Refuse a call of SNS's as if something were wrong there."""
+    error = "<ErrorResponse><Error><Code>InternalFailure</Code></Error></ErrorResponse>"
+    return (
+        "500 Internal Server Error",
+        [("Content-Type", "text/xml"), ("Content-Length", str(len(error)))],
+        error.encode(),
+    )
 
 
 def _body(environ: Environ) -> bytes:

@@ -49,12 +49,14 @@ class Functions:
         dead_letters: The ARN of where a function's failed events go, by the function's.
         lost: Dead letters that could not be sent: the function's ARN, and why.
         endpoint: The address of the emulated AWS.
+        waiting: Is called instead of waiting before a failed event is tried again.
     """
 
     def __init__(self, account: str, folder: Path, roles: Roles, publish: Callable[..., None]) -> None:
         self.dead_letters: dict[str, str] = {}
         self.lost: list[tuple[str, str]] = []
         self.endpoint = ""
+        self.waiting: Callable[[], None] = lambda: None
         self._account = account
         self._folder = folder
         self._roles = roles
@@ -170,7 +172,9 @@ class Functions:
         """Handle an asynchronous event (AWS, "Error handling for asynchronous invocation")."""
         function = self.named(arn)
         retries = next((each.config.get("MaximumRetryAttempts") for each in function.event_invoke_config), None)
-        for _ in range(1 + (RETRIES if retries is None else retries)):
+        for attempt in range(1 + (RETRIES if retries is None else retries)):
+            if attempt:
+                self.waiting()
             outcome = self.invoke(arn, payload, request_id)
             if not outcome.failed or self._closing:
                 return

@@ -11,6 +11,7 @@ from moto.sns.models import Subscription
 
 from tests.aws import gateway_gaps
 from tests.aws.permissions import lets_in
+from tests.aws.phones import Phones
 
 
 class Gaps:
@@ -18,6 +19,7 @@ class Gaps:
 
     Attributes:
         deliver: Takes what is to be invoked asynchronously: the function's ARN, the event.
+        phones: Receive the texts.
     """
 
     deliver: Callable[[str, bytes], object]
@@ -26,6 +28,7 @@ class Gaps:
         self._moto = pytest.MonkeyPatch()
         self._moto.setattr(Subscription, "publish", self._published(Subscription.publish))
         self._moto.setattr(LambdaFunction, "invoke", self._invoked)
+        self.phones = Phones(self._moto)
         gateway_gaps.close(self._moto)
 
     def close(self) -> None:

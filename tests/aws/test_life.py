@@ -54,16 +54,14 @@ def test_the_readmes_commands_do_what_it_says(tmp_path: Path, upstream: Upstream
             f"s3://{BUCKET}/dev/environment.json: Mashape_API_Endpoint, X_Mashape_Key, from deploy/environment.dev"
             in said
         )
-        assert "bucket {BUCKET}: there already" not in said
+        assert f"bucket {BUCKET}: there already" not in said
         _is_protected(account)
         again = run(account, reader.project, "make setup STAGE=dev")
         assert f"bucket {BUCKET}: there already" in again
 
         said += reader.does("make deploy STAGE=dev")
         dev = reader.stage("dev", said)
-        assert f"ok  {dev.url}/health  version " in said
-        assert re.search(rf"^ok  {dev.url}/quote\?type=daily  .*: .*…$", said, re.MULTILINE)
-        assert run(account, reader.project, "make smoke STAGE=dev").count("\nok  ") + 1 == 3
+        _is_well(reader, dev, said)
         today = dev.curl("/daily")
         assert today.json["author"] == "Somebody"
 
@@ -79,13 +77,7 @@ def test_the_readmes_commands_do_what_it_says(tmp_path: Path, upstream: Upstream
         assert dev.curl("/health").json["version"] == versions[-2]
         assert dev.curl("/daily").body == today.body
 
-        assert "None" in reader.does("zappa invoke dev quotes.schedulers.set_quote_of_the_day")
-        assert account.client("events").list_rules()["Rules"] != []
-        reader.does("zappa unschedule dev")
-        assert account.client("events").list_rules()["Rules"] == []
-        reader.does("zappa schedule dev")
-        account.fire("quotes-dev-quotes.schedulers.set_quote_of_the_day", times=2)
-        account.functions.join()
+        _schedule(reader)
         assert dev.curl("/daily").body == today.body
 
         reader.does("zappa undeploy dev --remove-logs")
@@ -100,15 +92,29 @@ def test_the_readmes_commands_do_what_it_says(tmp_path: Path, upstream: Upstream
         again = reader.stage("dev", reader.does("zappa deploy dev"))
         assert again.url != dev.url
         assert again.curl("/daily").body == today.body  # the state outlives the stage
+        topic = _subscribe(again)
 
         production = _production(reader)
         _second_region(reader, production)
         reader.does("make undeploy STAGE=production")
-        run(account, reader.project, "make undeploy STAGE=dev < <(yes)")
+        _undeploy(reader, topic)
         zone = f"route53 hosted zone {_zone(account)}"
-        assert account.left_behind() == [zone, *sorted([*bucket, *_buckets_of_others()])]
+        subscribers, there = account.left_behind()[-2:]
+        assert (subscribers.startswith(f"sns subscription {topic}:"), there) == (True, f"sns topic {topic}")
+        assert account.left_behind()[:-2] == [zone, *sorted([*bucket, *_buckets_of_others()])]
         _no_secret_was_told(account, said)
     assert set(reader.done) == set(COMMANDS)
+
+
+def _is_well(reader: Reader, dev: Stage, said: str) -> None:
+    assert f"ok  {dev.url}/health  version " in said
+    assert re.search(rf"^ok  {dev.url}/quote\?type=daily  .*: .*…$", said, re.MULTILINE)
+    smoke = run(reader.account, reader.project, "make smoke STAGE=dev")
+    assert [line.split()[1].removeprefix(dev.url) for line in smoke.splitlines() if line.startswith("ok  ")] == [
+        "/health",
+        "/quote?type=daily",
+        "/quote?type=random",
+    ]
 
 
 def _is_protected(account: Account) -> None:
@@ -188,6 +194,39 @@ def _production(reader: Reader) -> Stage:
     account.fire("quotes-production-zappa-keep-warm-handler.keep_warm_callback")
     account.functions.join()
     return production
+
+
+def _subscribe(dev: Stage) -> str:
+    """Subscribe a number; return the ARN of the topic."""
+    account, asked = dev.account, dev.curl("/subscribe?mobile=919028012345")
+    account.functions.join()
+    (text,) = account.phones.received
+    confirmed = dev.curl(f"/subscribe?mobile=919028012345&otp={text.text[:6]}")
+    account.functions.join()
+    assert (asked.status, confirmed.status) == (202, 200)
+    (topic,) = account.client("sns").list_topics()["Topics"]
+    return str(topic["TopicArn"])
+
+
+def _undeploy(reader: Reader, topic: str) -> None:
+    """Take the first stage down, and be told what stays."""
+    said = run(reader.account, reader.project, "make undeploy STAGE=dev < <(yes)")
+    assert said.splitlines()[-2:] == [
+        f"topic {topic}: stays, with the numbers that are subscribed; delete it yourself",
+        f"bucket {BUCKET}: stays, with the days that were served; empty it and delete it yourself",
+    ]
+
+
+def _schedule(reader: Reader) -> None:
+    """Run the job by hand, stop its rule, and make it again."""
+    account, job = reader.account, "quotes.schedulers.set_quote_of_the_day"
+    assert "None" in reader.does(f"zappa invoke dev {job}")
+    assert account.client("events").list_rules()["Rules"] != []
+    reader.does("zappa unschedule dev")
+    assert account.client("events").list_rules()["Rules"] == []
+    reader.does("zappa schedule dev")
+    account.fire(f"quotes-dev-{job}", times=2)
+    account.functions.join()
 
 
 def _zone(account: Account) -> str:

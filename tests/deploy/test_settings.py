@@ -166,6 +166,27 @@ def test_tasks_that_go_through_sns_are_granted_their_topic():
     assert statement["Resource"] == "arn:aws:sns:us-east-1:111122223333:quotes-dev-zappa-async"
 
 
+@pytest.mark.parametrize(
+    ("variables", "function"),
+    [
+        ({"QUOTES_TASK_FUNCTION": "tasks"}, "us-east-1:111122223333:function:tasks"),
+        ({"QUOTES_TASK_REGION": "eu-west-1"}, "eu-west-1:111122223333:function:quotes-dev"),
+        (
+            {"QUOTES_TASK_FUNCTION": "arn:aws:lambda:eu-west-1:444455556666:function:tasks"},
+            "eu-west-1:444455556666:function:tasks",
+        ),
+    ],
+)
+def test_a_function_that_runs_the_tasks_may_be_invoked(variables: dict[str, str], function: str):
+    stage = loaded("dev")
+    stage.aws_environment_variables |= variables
+
+    document = json.loads(filled_in(Path("deploy/policy.json").read_text(), stage, "111122223333"))
+
+    (statement,) = [each for each in document["Statement"] if each["Sid"] == "TasksInAnotherFunction"]
+    assert statement["Resource"] == f"arn:aws:lambda:{function}"
+
+
 def test_a_stage_whose_state_is_elsewhere_is_granted_no_state_on_s3():
     stage = loaded("dev")
     stage.aws_environment_variables = {}
