@@ -19,16 +19,13 @@ def undeploy(name: str) -> Iterator[str]:
         StageError: Zappa failed, or AWS refuses.
     """
     cli = stage.loaded(name)
-    yield from stage.zappa("undeploy", name, "--remove-logs")
     if stage.is_deployed(cli):
-        return
+        yield from stage.zappa("undeploy", name, "--remove-logs")
+        if stage.is_deployed(cli):  # the answer was no
+            return
     try:
         yield from _remove_domain(cli)
-        role = cli.zappa.iam.Role(cli.zappa.role_name)
-        for policy in role.policies.all():
-            policy.delete()
-        role.delete()
-        yield f"role {cli.zappa.role_name}: gone"
+        yield from _remove_role(cli.zappa)
         topic = cli.stage_config.get("dead_letter_arn", "")
         if topic.startswith("arn:aws:sns:"):
             cli.zappa.boto_client("sns").delete_topic(TopicArn=topic)
@@ -37,6 +34,17 @@ def undeploy(name: str) -> Iterator[str]:
     except (BotoCoreError, ClientError) as error:
         raise StageError(f"AWS: {error}") from error
     yield f"bucket {cli.s3_bucket_name}: stays, with the days that were served; empty it and delete it yourself"
+
+
+def _remove_role(zappa: Any) -> Iterator[str]:
+    role = zappa.iam.Role(zappa.role_name)
+    try:
+        for granted in role.policies.all():
+            granted.delete()
+        role.delete()
+    except zappa.iam.meta.client.exceptions.NoSuchEntityException:
+        return
+    yield f"role {zappa.role_name}: gone"
 
 
 def _topics(cli: Any) -> Iterator[str]:

@@ -88,6 +88,10 @@ def test_the_readmes_commands_do_what_it_says(tmp_path: Path, upstream: Upstream
         ]
         role = "iam role arn:aws:iam::123456789012:role/quotes-dev-ZappaLambdaExecutionRole"
         assert account.left_behind() == [role, *bucket]
+        assert "role quotes-dev-ZappaLambdaExecutionRole: gone" in run(
+            account, reader.project, "make undeploy STAGE=dev"
+        )
+        assert account.left_behind() == bucket
 
         again = reader.stage("dev", reader.does("zappa deploy dev"))
         assert again.url != dev.url
