@@ -4,19 +4,18 @@
 """
 
 import functools
-import hashlib
 import json
 import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import falcon
-from falcon.util import mediatypes
 
 from quotes import __version__, parameters, problems, subscription_resources
+from quotes.answers import IMMUTABLE, NO_STORE, asked_form, etag_of, send, send_cacheable
 from quotes.corpus import Filters
 from quotes.daily import Daily, DailyQuotes
-from quotes.errors import CorpusError, ParameterError, QuoteNotFound, QuoteTypeError, StateUnavailable
+from quotes.errors import CorpusError, QuoteNotFound, QuoteTypeError, StateUnavailable
 from quotes.representations import MEDIA_TYPES, represent, represent_many
 from quotes.service import Service
 from quotes.settings import Settings
@@ -24,9 +23,6 @@ from quotes.settings import Settings
 DAILY_PARAMETERS = frozenset({"format", "date"})
 RANDOM_PARAMETERS = frozenset({"format", "category", "author", "min_length", "max_length", "count"})
 KEPT_READY = 1000  # representations of random quotes
-
-IMMUTABLE = "public, max-age=31536000, immutable"
-NO_STORE = "no-store"
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +68,7 @@ class DailyResource:
 
     def answer(self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> None:
         """Answer with the day's quote; today's stands ready as bytes until the day ends."""
-        form = _form(req, resp, given)
+        form = asked_form(req, resp, given)
         now = self._daily.time()
         if "date" in given:
             ready = self._made(form, self._daily.quote_of(parameters.day(given, "date", self._daily.today())))
@@ -80,10 +76,17 @@ class DailyResource:
             kept = self._ready.get(form)
             ready = kept if kept and kept.ends > now else self._keep(form, self._daily.quote_of_today())
         if not ready.on_record:  # it may not be the day's quote after all: nobody may keep it
-            _send(resp, form, ready.body)
+            send(resp, MEDIA_TYPES[form], ready.body)
         else:
             left = ready.ends - now
-            _send_cacheable(req, resp, form, ready, f"public, max-age={int(left)}" if left > 0 else IMMUTABLE)
+            send_cacheable(
+                req,
+                resp,
+                MEDIA_TYPES[form],
+                ready.body,
+                ready.etag,
+                f"public, max-age={int(left)}" if left > 0 else IMMUTABLE,
+            )
 
     def _keep(self, form: str, daily: Daily) -> _Ready:
         ready = self._made(form, daily)
@@ -93,8 +96,7 @@ class DailyResource:
 
     def _made(self, form: str, daily: Daily) -> _Ready:
         body = represent(form, daily.quote, date=daily.day.isoformat())
-        etag = hashlib.sha256(body).hexdigest()[:32]
-        return _Ready(body, etag, self._daily.end_of(daily.day), daily.on_record)
+        return _Ready(body, etag_of(body), self._daily.end_of(daily.day), daily.on_record)
 
 
 class RandomResource:
@@ -113,13 +115,13 @@ class RandomResource:
 
     def answer(self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> None:
         """Answer with one quote, or with an array where a count is given."""
-        form = _form(req, resp, given)
+        form = asked_form(req, resp, given)
         count, filters = parameters.count(given), parameters.filters(given)
         body = self._one(form, filters) if count is None else self._many(form, filters, count)
         if not body:
             asked = " and ".join(f"{name} '{given[name]}'" for name in Filters._fields if name in given)
             raise QuoteNotFound(f"No quote matches {asked}.")
-        _send(resp, form, body)
+        send(resp, MEDIA_TYPES[form], body)
 
     def _one(self, form: str, filters: Filters) -> bytes | None:
         if self._service.is_corpus_asked(filters):
@@ -219,45 +221,6 @@ def create_api(settings: Settings, service: Service | None = None) -> "falcon.Ap
     app.add_route("/health", HealthResource(service))
     subscription_resources.add_to(app, service.subscriptions, settings)
     return app
-
-
-def _form(req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> str:
-    """Return the representation to answer with: what `format` says, else what `Accept` prefers."""
-    resp.set_header("Vary", "Accept")
-    form = given.get("format")
-    if form is not None:
-        if form not in MEDIA_TYPES:
-            raise ParameterError("format", f"is none of {', '.join(MEDIA_TYPES)}")
-        return form
-    form = _preferred((req.get_header("Accept") or "*/*").lower())
-    if form is None:
-        raise falcon.HTTPNotAcceptable(description=f"This can be had as {' or '.join(MEDIA_TYPES.values())}.")
-    return form
-
-
-@functools.lru_cache(maxsize=256)
-def _preferred(accept: str) -> str | None:
-    try:
-        best = mediatypes.best_match(MEDIA_TYPES.values(), accept)
-    except falcon.InvalidMediaType:
-        return None
-    return next((form for form, media_type in MEDIA_TYPES.items() if media_type == best), None)
-
-
-def _send(resp: falcon.Response, form: str, body: bytes, caching: str = NO_STORE) -> None:
-    resp.content_type = MEDIA_TYPES[form]
-    resp.set_header("Cache-Control", caching)
-    resp.data = body
-
-
-def _send_cacheable(req: falcon.Request, resp: falcon.Response, form: str, ready: _Ready, caching: str) -> None:
-    """Send an answer with its validator, or 304 where the client has it (RFC 9110, section 13.1.2)."""
-    resp.set_header("ETag", f'"{ready.etag}"')
-    if req.get_header("If-None-Match") and any(tag in ("*", ready.etag) for tag in req.if_none_match or ()):
-        resp.set_header("Cache-Control", caching)
-        resp.status = falcon.HTTP_NOT_MODIFIED
-    else:
-        _send(resp, form, ready.body, caching)
 
 
 api = create_api(Settings.from_environ())

@@ -1,0 +1,90 @@
+"""What HTTP says around a body: which representation is asked for, how long it may be kept, whether it has changed."""
+
+import functools
+import hashlib
+from collections.abc import Mapping
+
+import falcon
+from falcon.util import mediatypes
+
+from quotes.errors import ParameterError
+from quotes.representations import MEDIA_TYPES
+
+IMMUTABLE = "public, max-age=31536000, immutable"
+NO_STORE = "no-store"
+
+
+def asked_form(req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> str:
+    """Return the representation to answer with: what `format` says, else what `Accept` prefers.
+
+    Args:
+        req: The request.
+        resp: Its answer, which is told that it varies.
+        given: The request's parameters.
+
+    Returns:
+        A key of `MEDIA_TYPES`.
+
+    Raises:
+        ParameterError: There is no such format.
+        falcon.HTTPNotAcceptable: Nothing here is acceptable (RFC 9110, section 15.5.7).
+    """
+    resp.set_header("Vary", "Accept")
+    form = given.get("format")
+    if form is not None:
+        if form not in MEDIA_TYPES:
+            raise ParameterError("format", f"is none of {', '.join(MEDIA_TYPES)}")
+        return form
+    form = _preferred((req.get_header("Accept") or "*/*").lower())
+    if form is None:
+        raise falcon.HTTPNotAcceptable(description=f"This can be had as {' or '.join(MEDIA_TYPES.values())}.")
+    return form
+
+
+def etag_of(body: bytes) -> str:
+    """Return a strong validator of a body, without its quotation marks (RFC 9110, section 8.8.3)."""
+    return hashlib.sha256(body).hexdigest()[:32]
+
+
+def send(resp: falcon.Response, media_type: str, body: bytes, caching: str = NO_STORE) -> None:
+    """Send a body.
+
+    Args:
+        resp: The answer.
+        media_type: What the body is.
+        body: The body.
+        caching: The value of Cache-Control.
+    """
+    resp.content_type = media_type
+    resp.set_header("Cache-Control", caching)
+    resp.data = body
+
+
+def send_cacheable(
+    req: falcon.Request, resp: falcon.Response, media_type: str, body: bytes, etag: str, caching: str
+) -> None:
+    """Send a body with its validator, or 304 where the client has it (RFC 9110, section 13.1.2).
+
+    Args:
+        req: The request.
+        resp: The answer.
+        media_type: What the body is.
+        body: The body.
+        etag: Its validator, as `etag_of` gives it.
+        caching: The value of Cache-Control.
+    """
+    resp.set_header("ETag", f'"{etag}"')
+    if req.get_header("If-None-Match") and any(tag in ("*", etag) for tag in req.if_none_match or ()):
+        resp.set_header("Cache-Control", caching)
+        resp.status = falcon.HTTP_NOT_MODIFIED
+    else:
+        send(resp, media_type, body, caching)
+
+
+@functools.lru_cache(maxsize=256)
+def _preferred(accept: str) -> str | None:
+    try:
+        best = mediatypes.best_match(MEDIA_TYPES.values(), accept)
+    except falcon.InvalidMediaType:
+        return None
+    return next((form for form, media_type in MEDIA_TYPES.items() if media_type == best), None)
