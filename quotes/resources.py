@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import falcon
 
-from quotes import __version__, parameters, problems, subscription_resources
+from quotes import __version__, documentation_resources, parameters, problems, subscription_resources
 from quotes.answers import IMMUTABLE, NO_STORE, asked_form, etag_of, send, send_cacheable
 from quotes.corpus import Filters
 from quotes.daily import Daily, DailyQuotes
@@ -220,6 +220,7 @@ def create_api(settings: Settings, service: Service | None = None) -> "falcon.Ap
     app.add_route("/daily", daily)
     app.add_route("/health", HealthResource(service))
     subscription_resources.add_to(app, service.subscriptions, settings)
+    documentation_resources.add_to(app, settings)
     return app
 
 

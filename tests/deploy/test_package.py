@@ -8,11 +8,11 @@ import stat
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from deploy.package import LIBRARIES, OURS, is_shipped
+from deploy.package import DATA, LIBRARIES, OURS, is_shipped
 from deploy.stage import SETTINGS
 
 ROOT = SETTINGS.parent
@@ -75,10 +75,11 @@ def test_it_holds_our_code_the_corpus_and_the_libraries_alone(package: Path):
     names = zipfile.ZipFile(package).namelist()
     tops = {name.split("/")[0] for name in names}
 
-    assert tops == {name.split("/")[0] for name in OURS + LIBRARIES} | {"__pycache__"}
-    assert "quotes/data/corpus.sqlite3" in names
+    assert tops == {name.split("/")[0] for name in OURS + LIBRARIES + DATA} | {"__pycache__"}
     others = {name for name in names if not name.endswith((".py", ".pyc"))}
-    assert others == {"quotes/data/corpus.sqlite3", "certifi/cacert.pem"}
+    assert {pattern for pattern in DATA if not any(PurePosixPath(name).match(pattern) for name in others)} == set()
+    assert {"quotes/data/corpus.sqlite3", "swagger_ui/static/swagger-ui-bundle.js"} <= others
+    assert "quotes/data/corpus.jsonl" not in others
     assert not [name for name in names if set(name.split("/")) & set(NOT_SHIPPED)]
 
 
