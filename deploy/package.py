@@ -109,7 +109,9 @@ def is_shipped(name: str) -> bool:
 
 
 def with_bytecode(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Return files together with the bytecode of those that are Python (unchecked, PEP 552).
+    """Return files with bytecode (unchecked, PEP 552): beside what is Python of ours, instead of the libraries' source.
+
+    A traceback shows lines of ours; of a library's it names them, and half a package is not uploaded for the rest.
 
     Args:
         files: Contents by path.
@@ -119,9 +121,18 @@ def with_bytecode(files: dict[str, bytes]) -> dict[str, bytes]:
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        # A process of its own, with a fixed hash seed: bytecode differs with what was loaded before, and with the seed.
-        command = [sys.executable, "-S", "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash"]
-        paths = ["-s", folder, "-p", TASK_ROOT, folder]
-        subprocess.run(command + paths, env={"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0"}, check=True)  # noqa: S603
+        libraries = {name for name in files if name.endswith(".py") and not name.startswith(OURS)}
+        _compile(folder, libraries, "-b")  # where Python looks for a module without source (PEP 3147)
+        _compile(folder, {name for name in files if name.startswith(OURS) and name.endswith(".py")})
         compiled = Path(folder).rglob("*.pyc")
-        return files | {path.relative_to(folder).as_posix(): path.read_bytes() for path in compiled}
+        kept = {name: content for name, content in files.items() if name not in libraries}
+        return kept | {path.relative_to(folder).as_posix(): path.read_bytes() for path in compiled}
+
+
+def _compile(folder: str, names: set[str], *options: str) -> None:
+    # A process of its own, with a fixed hash seed: bytecode differs with what was loaded before, and with the seed.
+    command = [sys.executable, "-S", "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash"]
+    paths = ["-s", folder, "-p", TASK_ROOT, "-i", "-", *options]
+    environ = {"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0"}
+    listed = "".join(f"{Path(folder, name)}\n" for name in sorted(names))
+    subprocess.run(command + paths, env=environ, input=listed, text=True, check=True)  # noqa: S603

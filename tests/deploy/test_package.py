@@ -75,7 +75,8 @@ def test_it_holds_our_code_the_corpus_and_the_libraries_alone(package: Path):
     names = zipfile.ZipFile(package).namelist()
     tops = {name.split("/")[0] for name in names}
 
-    assert tops == {name.split("/")[0] for name in OURS + LIBRARIES + DATA} | {"__pycache__"}
+    expected = {name.split("/")[0].replace("peewee.py", "peewee.pyc") for name in OURS + LIBRARIES + DATA}
+    assert tops == expected | {"__pycache__"}
     others = {name for name in names if not name.endswith((".py", ".pyc"))}
     assert {pattern for pattern in DATA if not any(PurePosixPath(name).match(pattern) for name in others)} == set()
     assert {"quotes/data/corpus.sqlite3", "swagger_ui/static/swagger-ui-bundle.js"} <= others
@@ -105,15 +106,21 @@ def test_everybody_may_read_each_file_and_nothing_is_dated(package: Path):
         assert entry.date_time == (1980, 1, 1, 0, 0, 0)
 
 
-def test_each_module_has_bytecode_that_python_takes_as_it_is(package: Path):
+def test_our_modules_have_source_and_bytecode_and_the_libraries_bytecode_that_python_takes_as_it_is(package: Path):
     with zipfile.ZipFile(package) as lean:
         names = set(lean.namelist())
+        sources = {name for name in names if name.endswith(".py")}
+        assert {name for name in sources if not name.startswith(OURS)} == set()
+        assert len(sources) > 30
+        beside = {importlib.util.cache_from_source(name): name for name in sources}
+        assert {name for name in names if name.endswith(".pyc") and name.startswith(OURS)} <= beside.keys()
         for name in names:
-            if name.endswith(".py"):
-                bytecode = lean.read(importlib.util.cache_from_source(name))
+            if name.endswith(".pyc"):
+                bytecode = lean.read(name)
                 assert bytecode[:4] == importlib.util.MAGIC_NUMBER
                 assert int.from_bytes(bytecode[4:8], "little") == 0b01  # by hash, unchecked (PEP 552)
-                assert bytecode[8:16] == importlib.util.source_hash(lean.read(name))
+        for bytecode_name, name in beside.items():
+            assert lean.read(bytecode_name)[8:16] == importlib.util.source_hash(lean.read(name))
     assert len(names) == len(zipfile.ZipFile(package).namelist())
 
 
@@ -132,7 +139,8 @@ from quotes import mashape, phone, sns, subscriptions, tasks, s3_database, sched
 lambda_handler.lambda_handler({"httpMethod": "GET", "path": "/daily", "headers": None}, None)
 zappa.handler.lambda_handler({"httpMethod": "GET", "path": "/", "headers": {}}, None)
 mashape.Mashape("http://127.0.0.1:9/", "").random()
-names = [module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
+files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
+names = [name.removesuffix("c") if name.endswith(".pyc") else name for name in files]  # a library's: without source
 print(json.dumps([str(pathlib.Path(name).relative_to(task)) for name in names if name.startswith(task)]))
 """
 
