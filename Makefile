@@ -11,7 +11,7 @@ export PIPENV_DONT_LOAD_ENV := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve setup deploy smoke undeploy test bench bench-cold format corpus lock
+.PHONY: help install serve setup deploy smoke undeploy key keys revoke test bench bench-cold format corpus lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -32,6 +32,15 @@ smoke: install ## look whether a live stage is well: make smoke STAGE=dev
 
 undeploy: install ## take a stage down, after asking: make undeploy STAGE=dev
 	@$(RUN) -m deploy undeploy $(STAGE)
+
+key: install ## make somebody's API key: make key STAGE=dev_key NAME=alice
+	@$(RUN) -m deploy key $(STAGE) "$(NAME)"
+
+keys: install ## list who has an API key: make keys STAGE=dev_key
+	@$(RUN) -m deploy keys $(STAGE)
+
+revoke: install ## take an API key away: make revoke STAGE=dev_key NAME=alice
+	@$(RUN) -m deploy revoke $(STAGE) "$(NAME)"
 
 test: install ## formatter, linter, types and every test
 	$(RUN) -m ruff format --check

@@ -5,8 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
+from botocore.exceptions import BotoCoreError, ClientError
+from requests.auth import AuthBase
 
 from deploy import stage
+from deploy.credentials import of_deployer
 from deploy.stage import StageError
 from quotes import __version__
 
@@ -34,7 +37,7 @@ def deploy(name: str) -> Iterator[str]:
 
 
 def smoke(name: str, version: str = "") -> Iterator[str]:
-    """Ask a live stage for its health, the quote of the day and a random one.
+    """Ask a live stage for its health and two quotes, and, where it is closed, that it refuses who has no credential.
 
     Args:
         name: The stage's name.
@@ -47,20 +50,39 @@ def smoke(name: str, version: str = "") -> Iterator[str]:
     url = cli.zappa.get_api_url(cli.lambda_name, name)
     if not url:
         raise StageError(f"The stage {name} has no URL: is it deployed?")
-    health = _answer(f"{url}/health", lambda health: health["version"] == version or not version)
+    try:
+        credential = of_deployer(cli)
+    except (BotoCoreError, ClientError) as error:
+        raise StageError(f"AWS: {error}") from error
+    health = _answer(f"{url}/health", credential, lambda health: health["version"] == version or not version)
     if health["database"]["status"] != "ok" or not health["database"]["shared"]:
         raise StageError(f"{url}/health: {health['database']}")
     yield f"ok  {url}/health  version {health['version']}, state on {health['database']['kind']}"
     for kind in ("daily", "random"):
-        quote = _answer(f"{url}/quote?type={kind}")
+        quote = _answer(f"{url}/quote?type={kind}", credential)
         yield f"ok  {url}/quote?type={kind}  {quote['author']}: {quote['quote'][:40]}\N{HORIZONTAL ELLIPSIS}"
+    if credential:
+        yield _refusal(f"{url}/health")
 
 
-def _answer(url: str, is_right: Callable[[dict[str, Any]], bool] = lambda _: True) -> dict[str, Any]:
+def _refusal(url: str) -> str:
+    """Ask without a credential, where one is needed."""
+    try:
+        status = requests.get(url, timeout=TIMEOUT).status_code
+    except requests.RequestException as error:
+        raise StageError(f"{url}: {type(error).__name__}") from error
+    if status not in (401, 403):
+        raise StageError(f"{url}: {status} without a credential; the stage should be closed.")
+    return f"ok  {url}  {status} without a credential"
+
+
+def _answer(
+    url: str, credential: AuthBase | None, is_right: Callable[[dict[str, Any]], bool] = lambda _: True
+) -> dict[str, Any]:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            answer = requests.get(url, timeout=TIMEOUT)
+            answer = requests.get(url, timeout=TIMEOUT, auth=credential)
             if answer.status_code == 200 and is_right(answer.json()):
                 return dict(answer.json())
             found = f"{answer.status_code} {answer.text[:200]}"

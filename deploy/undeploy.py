@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy import policy, stage
+from deploy import keys, policy, stage
 from deploy.stage import StageError
 
 
@@ -24,6 +24,7 @@ def undeploy(name: str) -> Iterator[str]:
         if stage.is_deployed(cli):  # the answer was no
             return
     try:
+        yield from keys.remove_all(cli)
         yield from _remove_domain(cli)
         yield from _remove_role(cli.zappa)
         topic = cli.stage_config.get("dead_letter_arn", "")

@@ -24,6 +24,7 @@ import boto3
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.events.models import events_backends
 
+from tests.aws.apis import Apis
 from tests.aws.calls import Call
 from tests.aws.endpoint import OWN_KEY, Endpoint, Interference, answered
 from tests.aws.functions import Functions
@@ -31,7 +32,7 @@ from tests.aws.gaps import Gaps
 from tests.aws.gateway import Gateway
 from tests.aws.left_behind import left_behind
 from tests.aws.permissions import lets_in
-from tests.aws.roles import Credentials, Roles
+from tests.aws.roles import DEPLOYER, Credentials, Roles
 from tests.aws.state import State
 
 REGION = "us-east-1"
@@ -121,6 +122,11 @@ class Account:
         return subprocess.run(command, env=self.environ, capture_output=True, timeout=PATIENCE, check=False)
 
     @property
+    def apis(self) -> Apis:
+        """Return its REST APIs."""
+        return self._gateway.apis
+
+    @property
     def calls(self) -> list[Call]:
         """Return the calls so far, deployer's and functions'."""
         return self._endpoint.calls.copy()
@@ -197,8 +203,8 @@ class Account:
         venv = Path(sys.prefix)
         bundle = str(self._gateway.certificates)
         return {
-            "AWS_ACCESS_KEY_ID": "DEPLOYER",
-            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_ACCESS_KEY_ID": DEPLOYER.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": DEPLOYER.secret_access_key,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ENDPOINT_URL": self._endpoint.url,
             "AWS_EC2_METADATA_DISABLED": "true",

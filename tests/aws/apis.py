@@ -4,19 +4,23 @@ import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as TookTooLong
+from dataclasses import replace
 from typing import NamedTuple
 
 from moto.apigateway.models import BasePathMapping, Method, RestAPI, Stage, apigateway_backends
 
 from tests.aws import gateway_cache
 from tests.aws.functions import Functions
+from tests.aws.gateway_authorizers import FUNCTION, Authorizers
 from tests.aws.gateway_gaps import snapshot
+from tests.aws.gateway_keys import Keys
+from tests.aws.gateway_refusals import Refused
+from tests.aws.gateway_signatures import Signatures
 from tests.aws.permissions import lets_in
 from tests.aws.proxy_events import Malformed, Request, Response, Route, event, refusal, response
 from tests.aws.roles import Roles
 
 OWN_NAME = re.compile(r"(\w+)\.execute-api\.([\w-]+)\.amazonaws\.com")
-FUNCTION = re.compile(r"arn:aws:apigateway:[\w-]+:lambda:path/2015-03-31/functions/(.+)/invocations")
 PATIENCE = 29_000  # milliseconds, where an integration says nothing else
 
 INTERNAL = "Internal server error"
@@ -37,6 +41,10 @@ class Apis:
         account: The number of the account.
         functions: Its functions.
         roles: Its roles.
+
+    Attributes:
+        authorizers: What lets in by tokens.
+        keys: What lets in by API keys.
     """
 
     def __init__(self, account: str, functions: Functions, roles: Roles) -> None:
@@ -44,6 +52,9 @@ class Apis:
         self._functions = functions
         self._roles = roles
         self._cache = gateway_cache.Cache()
+        self._signatures = Signatures(roles)
+        self.authorizers = Authorizers(functions, roles)
+        self.keys = Keys(account)
 
     def know(self, host: str) -> bool:
         """Tell whether a name is an API's; every name of API Gateway's own is, also when the API is gone."""
@@ -66,9 +77,28 @@ class Apis:
         target = self._target(api, stage, path, event_path, request.method)
         if not target:
             return refusal(403, "Missing Authentication Token", "MissingAuthenticationTokenException")
-        if target.method.authorization_type != "NONE" or target.method.api_key_required:
-            raise NotImplementedError("authorization at the gateway")
+        try:
+            target = self._admitted(target, request, path, api)
+        except Refused as refused:
+            return refused.response
         return self._integrated(target, request)
+
+    def _admitted(self, target: Target, request: Request, path: str, api: RestAPI) -> Target:
+        """Return where a request goes, with what is known of who asks: authorization first, then the API key."""
+        route, kind = target.route, target.method.authorization_type
+        place = f"{api.region_name}:{self._account}:{route.api_id}/{route.stage}/{request.method}{path}"
+        arn = f"arn:aws:execute-api:{place}"
+        caller: dict[str, str] = {}
+        if kind == "AWS_IAM":
+            caller |= self._signatures.admit(request, arn, api.region_name)
+        elif kind == "CUSTOM":
+            authorizer = api.authorizers[target.method.authorizer_id]
+            route = replace(route, authorizer=self.authorizers.admit(request, route, arn, authorizer))
+        elif kind != "NONE":
+            raise NotImplementedError(f"authorization by {kind}")
+        if target.method.api_key_required:
+            caller |= self.keys.admit(request, route, api.region_name)
+        return target._replace(route=replace(route, caller=caller))
 
     def _integrated(self, target: Target, request: Request) -> Response:
         integration = target.method.method_integration

@@ -6,7 +6,15 @@ from typing import Any, NamedTuple
 
 import pytest
 from moto.apigateway.exceptions import BadRequestException
-from moto.apigateway.models import Authorizer, Deployment, Method, RestAPI, Stage, apigateway_backends
+from moto.apigateway.models import (
+    APIGatewayBackend,
+    Authorizer,
+    Deployment,
+    Method,
+    RestAPI,
+    Stage,
+    apigateway_backends,
+)
 from moto.apigateway.responses import APIGatewayResponse
 from moto.cloudformation.exceptions import ValidationError
 from moto.core.common_models import CloudFormationModel
@@ -31,8 +39,10 @@ class Snapshot(NamedTuple):
 def close(moto: pytest.MonkeyPatch) -> None:
     """Close the gaps, until moto is what it was."""
     moto.setattr(RestAPI, "apply_patch_operations", _patch_api)
+    moto.setattr(RestAPI, "create_authorizer", _with_expression(RestAPI.create_authorizer))
     moto.setattr(RestAPI, "create_deployment", _deployed(RestAPI.create_deployment))
     moto.setattr(RestAPI, "delete_from_cloudformation_json", classmethod(_delete_api))
+    moto.setattr(APIGatewayBackend, "delete_usage_plan", _delete_plan)
     moto.setattr(Method, "create_from_cloudformation_json", classmethod(_make_method))
     moto.setattr(APIGatewayResponse, "create_deployment", _with_cache(APIGatewayResponse.create_deployment))
     moto.setattr(APIGatewayResponse, "put_integration", _with_key(APIGatewayResponse.put_integration))
@@ -77,8 +87,8 @@ class CloudFormationAuthorizer(CloudFormationModel):
             authorizer_credentials=given.get("AuthorizerCredentials"),
             identity_source=given.get("IdentitySource"),
             authorizer_result_ttl=given.get("AuthorizerResultTtlInSeconds", 300),
+            identiy_validation_expression=given.get("IdentityValidationExpression"),
         )
-        made.identity_validation_expression = given.get("IdentityValidationExpression")
         authorizer = cls()
         authorizer.physical_resource_id = made.id
         return authorizer
@@ -142,8 +152,21 @@ def _make_method(
 def _delete_api(
     cls: type[RestAPI], resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
 ) -> None:
-    """Delete an API with its stack."""
-    apigateway_backends[account_id][region_name].apis.pop(resource_name, None)
+    """Delete an API with its stack; usage plans that open its stages no longer do."""
+    backend = apigateway_backends[account_id][region_name]
+    backend.apis.pop(resource_name, None)
+    for plan in backend.usage_plans.values():
+        plan.api_stages = [each for each in plan.api_stages if each["apiId"] != resource_name]
+
+
+def _delete_plan(backend: APIGatewayBackend, usage_plan_id: str) -> None:
+    """Delete a usage plan, unless it opens a stage; moto deletes it all the same."""
+    stages = ", ".join(f"{each['apiId']}:{each['stage']}" for each in backend.get_usage_plan(usage_plan_id).api_stages)
+    if stages:
+        message = f"Cannot delete Usage Plan {usage_plan_id} because there are API Stages associated with it, including"
+        raise BadRequestException(f"{message} {stages}")
+    backend.usage_plans.pop(usage_plan_id)
+    backend.usage_plan_keys.pop(usage_plan_id, None)
 
 
 def _patch_api(api: RestAPI, operations: list[dict[str, Any]]) -> None:
@@ -162,6 +185,17 @@ def _patch_api(api: RestAPI, operations: list[dict[str, Any]]) -> None:
             setattr(api, name, value)
         else:
             raise BadRequestException(f"Patch operation not known here: {each}")
+
+
+def _with_expression(create: Callable[..., Authorizer]) -> Callable[..., Authorizer]:
+    """Make an authorizer with its validation expression, which moto misspells and so loses."""
+
+    def made(api: RestAPI, *given: Any, **named: Any) -> Authorizer:
+        authorizer = create(api, *given, **named)
+        authorizer.identity_validation_expression = named.get("identiy_validation_expression")
+        return authorizer
+
+    return made
 
 
 def _deployed(create: Callable[..., Deployment]) -> Callable[..., Deployment]:

@@ -18,6 +18,8 @@ ANSWER = "import json\ndef handler(event, context): return json.loads(event['que
 
 EVERYTHING_IS_BINARY = ("add", "/binaryMediaTypes/*~1*", "")  # for `HandMade.patch`
 
+OPEN = {"authorizationType": "NONE"}  # to everybody
+
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 LOGS = {"Effect": "Allow", "Action": ["logs:*", "lambda:InvokeFunction"], "Resource": "*"}
 
@@ -66,13 +68,21 @@ class HandMade:
         arn: str = made["FunctionArn"]
         return arn
 
-    def api(self, function: str, role: str, paths: tuple[str, ...] = ("{proxy+}",), **integration: Any) -> Api:
+    def api(
+        self,
+        function: str,
+        role: str,
+        paths: tuple[str, ...] = ("{proxy+}",),
+        closed: Mapping[str, Any] = OPEN,
+        **integration: Any,
+    ) -> Api:
         """Make an API whose stage `dev` hands everything to a function; return it.
 
         Args:
             function: The function's ARN.
             role: The name of the role with which the gateway invokes it; empty for none.
             paths: The resources besides the root.
+            closed: What its methods ask for, as `PutMethod` knows it; `authorizer` holds what `CreateAuthorizer` does.
             integration: As `PutIntegration` knows it.
         """
         gateway = self.account.client("apigateway")
@@ -84,9 +94,13 @@ class HandMade:
         known = {"type": "AWS_PROXY", "integrationHttpMethod": "POST", "uri": uri} | integration
         if role:
             known["credentials"] = f"arn:aws:iam::{self.account.number}:role/{role}"
+        given = dict(closed)
+        if authorizer := given.pop("authorizer", None):
+            credentials = {"authorizerCredentials": known.get("credentials", "")}
+            given["authorizerId"] = gateway.create_authorizer(restApiId=api, **credentials, **authorizer)["id"]
         for resource in (root, *made):
             place = {"restApiId": api, "resourceId": resource, "httpMethod": "ANY"}
-            gateway.put_method(**place, authorizationType="NONE")
+            gateway.put_method(**place, **given)
             gateway.put_integration(**place, **known)
         gateway.create_deployment(restApiId=api, stageName="dev")
         return Api(api, f"https://{api}.execute-api.us-east-1.amazonaws.com/dev")

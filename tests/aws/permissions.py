@@ -15,13 +15,17 @@ def allows(policies: Iterable[Mapping[str, Any]], action: str, resource: str) ->
         action: Such as `s3:GetObject`.
         resource: An ARN, or `*` where the action knows no resources.
     """
-    effects = {
+    return effects(policies, action, resource) == {"Allow"}
+
+
+def effects(policies: Iterable[Mapping[str, Any]], action: str, resource: str) -> set[str]:
+    """Return what policies say of an action on a resource: `Allow`, `Deny`, both or nothing."""
+    return {
         statement["Effect"]
         for policy in policies
         for statement in _many(policy["Statement"])
         if _applies(statement, action, resource)
     }
-    return effects == {"Allow"}
 
 
 def lets_in(policy: Mapping[str, Any], service: str, source: str, action: str, resource: str) -> bool:

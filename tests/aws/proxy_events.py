@@ -67,6 +67,8 @@ class Route:
         parameters: Those of the path.
         binary: The media types that the API takes for binary.
         smallest_compressed: Bytes from which on an answer is compressed; None for never.
+        caller: What is known of who asks: his key, or who signed.
+        authorizer: What an authorizer said; None where there is none.
     """
 
     account: str
@@ -79,6 +81,8 @@ class Route:
     parameters: Mapping[str, str] = field(default_factory=dict)
     binary: tuple[str, ...] = ()
     smallest_compressed: int | None = None
+    caller: Mapping[str, str] = field(default_factory=dict)
+    authorizer: Mapping[str, Any] | None = None
 
 
 class Malformed(Exception):
@@ -184,8 +188,9 @@ def _context(request: Request, route: Route) -> dict[str, Any]:
     now = time.time()
     nobody = ("accessKey", "accountId", "caller", "cognitoAuthenticationProvider", "cognitoAuthenticationType")
     nobody = (*nobody, "cognitoIdentityId", "cognitoIdentityPoolId", "principalOrgId", "user", "userArn")
-    identity = dict.fromkeys(nobody) | {"sourceIp": request.client}
-    return {
+    identity = dict.fromkeys(nobody) | {"sourceIp": request.client} | dict(route.caller)
+    authorizer = {} if route.authorizer is None else {"authorizer": dict(route.authorizer)}
+    return authorizer | {
         "accountId": route.account,
         "apiId": route.api_id,
         "domainName": request.host,

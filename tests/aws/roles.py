@@ -1,10 +1,10 @@
-"""Roles: the credentials that a function works with, and what they may be used for."""
+"""Who there is in an account: roles with which functions work, users, the deployer; and what each may do."""
 
 import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from moto.iam.models import iam_backends
+from moto.iam.models import Role, User, iam_backends
 from moto.sts.models import sts_backends
 
 from tests.aws.permissions import allows
@@ -20,8 +20,25 @@ class Credentials(NamedTuple):
     session_token: str
 
 
+DEPLOYER = Credentials("DEPLOYER", "secret", "")  # of who owns the account, and may do all
+
+
+class Identity(NamedTuple):
+    """Hold whose credentials are: the root of the account, a user or a role.
+
+    Attributes:
+        policies: What says what it may do; None where it may do all.
+    """
+
+    credentials: Credentials
+    account: str
+    id: str
+    arn: str
+    policies: list[dict[str, Any]] | None
+
+
 class Roles:
-    """Know the roles of an account.
+    """Know the roles of an account, and its users.
 
     Args:
         account: The number of the account.
@@ -57,8 +74,37 @@ class Roles:
         """
         return action == "sts:GetCallerIdentity" or allows(self._policies(role), action, resource)
 
+    def identity(self, access_key_id: str) -> Identity | None:
+        """Return whose a key is; None where it is nobody's, or not active."""
+        if access_key_id == DEPLOYER.access_key_id:
+            return Identity(DEPLOYER, self._account, self._account, f"arn:aws:iam::{self._account}:root", None)
+        for arn, credentials in self._credentials.items():
+            if credentials.access_key_id == access_key_id:
+                return Identity(credentials, self._account, arn, arn, list(self._policies(arn)))
+        for user in list(iam_backends[self._account]["aws"].users.values()):
+            for key in user.access_keys:
+                if (key.access_key_id, key.status) == (access_key_id, "Active"):
+                    credentials = Credentials(access_key_id, key.secret_access_key, "")
+                    return Identity(credentials, self._account, user.id, user.arn, list(_documents(user)))
+        return None
+
+    @staticmethod
+    def permits(identity: Identity, action: str, resource: str) -> bool:
+        """Tell whether somebody may do something.
+
+        Args:
+            identity: Who.
+            action: Such as `execute-api:Invoke`.
+            resource: On what, an ARN.
+        """
+        return identity.policies is None or allows(identity.policies, action, resource)
+
     def _policies(self, role: str) -> Iterator[dict[str, Any]]:
         found = next((each for each in iam_backends[self._account]["aws"].get_roles() if each.arn == role), None)
         if found:
-            for document in (*found.policies.values(), *(each.document for each in found.managed_policies.values())):
-                yield json.loads(document)
+            yield from _documents(found)
+
+
+def _documents(found: Role | User) -> Iterator[dict[str, Any]]:
+    for document in (*found.policies.values(), *(each.document for each in found.managed_policies.values())):
+        yield json.loads(document)

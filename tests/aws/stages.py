@@ -55,7 +55,12 @@ class Stage:
 
     @property
     def arn(self) -> str:
-        return self.account.arn(f"quotes-{self.name}")
+        return self.account.arn(self.function)
+
+    @property
+    def function(self) -> str:
+        """Return the function's name: Zappa's slug of project and stage."""
+        return f"quotes-{self.name}".replace("_", "-")
 
     @property
     def state(self) -> dict[str, str]:

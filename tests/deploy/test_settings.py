@@ -15,7 +15,8 @@ from deploy.policy import filled_in
 from deploy.stage import SETTINGS, StageError, loaded
 from quotes.settings import Settings, variables
 
-TOPICS = {"dev": "DailyQuoteSubscription", "production": "DailyQuoteSubscription-production"}
+OTHERS = ("production", "dev_key", "dev_iam")
+TOPICS = {"dev": "DailyQuoteSubscription"} | {name: f"DailyQuoteSubscription-{name}" for name in OTHERS}
 STAGES = tuple(json.loads(SETTINGS.read_text(encoding="utf-8")))
 
 
@@ -120,7 +121,7 @@ def test_the_policy_grants_each_action_on_the_stages_own_things_alone(stage):
     document = json.loads(filled_in(Path(stage.stage_config["attach_policy"]).read_text(), stage, "111122223333"))
 
     bucket, name = stage.s3_bucket_name, stage.api_stage
-    function = f"arn:aws:lambda:us-east-1:111122223333:function:quotes-{name}"
+    function = f"arn:aws:lambda:us-east-1:111122223333:function:{stage.lambda_name}"
     expected = {
         ("s3:GetObject", f"arn:aws:s3:::{bucket}/{name}/environment.json"),
         ("s3:GetObject", f"arn:aws:s3:::{bucket}/{name}/quotes.db"),
@@ -128,7 +129,7 @@ def test_the_policy_grants_each_action_on_the_stages_own_things_alone(stage):
         ("s3:ListBucket", f"arn:aws:s3:::{bucket}"),
         ("lambda:InvokeFunction", function),
         *(
-            (f"logs:{action}", f"arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/quotes-{name}:*")
+            (f"logs:{action}", f"arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/{stage.lambda_name}:*")
             for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")
         ),
         *(
