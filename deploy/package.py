@@ -62,7 +62,7 @@ UNUSED = (
     "zappa/ext/",
     "zappa/letsencrypt.py",
 )
-DATA = ("certifi/cacert.pem", "quotes/data/*.sqlite3")
+DATA = ("certifi/cacert.pem", "quotes/data/*.json", "quotes/data/*.sqlite3")
 
 
 def build_corpus() -> None:

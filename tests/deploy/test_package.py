@@ -78,7 +78,7 @@ def test_it_holds_our_code_the_corpus_and_the_libraries_alone(package: Path):
     assert tops == {name.split("/")[0] for name in OURS + LIBRARIES} | {"__pycache__"}
     assert "quotes/data/corpus.sqlite3" in names
     others = {name for name in names if not name.endswith((".py", ".pyc"))}
-    assert others == {"quotes/data/corpus.sqlite3", "certifi/cacert.pem"}
+    assert others == {"quotes/data/advances.json", "quotes/data/corpus.sqlite3", "certifi/cacert.pem"}
     assert not [name for name in names if set(name.split("/")) & set(NOT_SHIPPED)]
 
 
