@@ -11,6 +11,8 @@ PATH = "daily"
 KEYS = (
     "method.request.querystring.date",
     "method.request.querystring.format",
+    "method.request.querystring.theme",
+    "method.request.querystring.width",
     "method.request.header.Accept",
     "method.request.header.If-None-Match",
 )

@@ -66,7 +66,7 @@ UNUSED = (
 DATA = (
     "certifi/cacert.pem",
     "quotes/data/*.sqlite3",
-    "quotes/data/openapi.json",
+    "quotes/data/*.json",
     "quotes/static/*",
     "swagger_ui/static/swagger-ui-bundle.js",
     "swagger_ui/static/swagger-ui.css",

@@ -10,7 +10,7 @@ from quotes import __version__, parameters
 from quotes.database import Database, open_database
 from quotes.errors import CorpusError, ParameterError, QuotesError, SettingError, StateUnavailable
 from quotes.parameters import MOST_AT_ONCE
-from quotes.representations import represent, represent_many
+from quotes.representations import TEXT, represent, represent_many
 from quotes.service import Service
 from quotes.settings import Settings, database_url
 
@@ -123,7 +123,7 @@ def _look_into_corpus(settings: Settings) -> None:
 
 
 def _today(settings: Settings, options: argparse.Namespace) -> int:
-    sys.stdout.write(represent("text", Service.of(settings).daily.quote_of_today().quote).decode())
+    sys.stdout.write(represent(TEXT, Service.of(settings).daily.quote_of_today().quote).decode())
     return 0
 
 
@@ -136,7 +136,7 @@ def _random(settings: Settings, options: argparse.Namespace) -> int:
     if not quotes:
         print("quotes: no quote matches.", file=sys.stderr)
         return 1
-    sys.stdout.write(represent_many("text", quotes).decode())
+    sys.stdout.write(represent_many(TEXT, quotes).decode())
     return 0
 
 

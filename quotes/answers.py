@@ -7,38 +7,39 @@ from collections.abc import Mapping
 import falcon
 from falcon.util import mediatypes
 
-from quotes.errors import ParameterError
-from quotes.representations import MEDIA_TYPES
+from quotes import parameters
+from quotes.representations import CARD, MEDIA_TYPES, NARROWEST, THEMES, WIDEST, Form
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 NO_STORE = "no-store"
+FORM_PARAMETERS = frozenset({"format", "theme", "width"})
+
+# A card loads nothing, whatever a quote says, and is opened as a page too (Content Security Policy 3, section 6.1).
+_POLICY = "default-src 'none'"
 
 
-def asked_form(req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> str:
+def asked_form(req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> Form:
     """Return the representation to answer with: what `format` says, else what `Accept` prefers.
+
+    `theme` and `width` are checked whatever the form is, and matter to cards alone.
 
     Args:
         req: The request.
         resp: Its answer, which is told that it varies.
-        given: The request's parameters.
-
-    Returns:
-        A key of `MEDIA_TYPES`.
+        given: The request's parameters, `FORM_PARAMETERS` among them.
 
     Raises:
-        ParameterError: There is no such format.
+        ParameterError: There is no such format, theme or width.
         falcon.HTTPNotAcceptable: Nothing here is acceptable (RFC 9110, section 15.5.7).
     """
     resp.set_header("Vary", "Accept")
-    form = given.get("format")
-    if form is not None:
-        if form not in MEDIA_TYPES:
-            raise ParameterError("format", f"is none of {', '.join(MEDIA_TYPES)}")
-        return form
-    form = _preferred((req.get_header("Accept") or "*/*").lower())
-    if form is None:
+    name = parameters.choice(given, "format", MEDIA_TYPES)
+    theme = parameters.choice(given, "theme", THEMES)
+    width = parameters.integer(given, "width", NARROWEST, WIDEST)
+    name = name or _preferred((req.get_header("Accept") or "*/*").lower())
+    if name is None:
         raise falcon.HTTPNotAcceptable(description=f"This can be had as {' or '.join(MEDIA_TYPES.values())}.")
-    return form
+    return Form(name, theme or CARD.theme, width or CARD.width) if name == CARD.name else Form(name)
 
 
 def etag_of(body: bytes) -> str:
@@ -57,6 +58,8 @@ def send(resp: falcon.Response, media_type: str, body: bytes, caching: str = NO_
     """
     resp.content_type = media_type
     resp.set_header("Cache-Control", caching)
+    if media_type == CARD.media_type:
+        resp.set_header("Content-Security-Policy", _POLICY)
     resp.data = body
 
 

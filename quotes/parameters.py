@@ -5,7 +5,7 @@ import functools
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
@@ -109,6 +109,18 @@ def required(parameters: Mapping[str, str], name: str) -> str:
         return parameters[name]
     except KeyError:
         raise ParameterError(name, "is missing") from None
+
+
+def choice(parameters: Mapping[str, str], name: str, choices: Collection[str]) -> str | None:
+    """Return a parameter that is one of some words, None where it is not given.
+
+    Raises:
+        ParameterError: It is none of them.
+    """
+    value = parameters.get(name)
+    if value is not None and value not in choices:
+        raise ParameterError(name, f"is none of {', '.join(choices)}")
+    return value
 
 
 def integer(parameters: Mapping[str, str], name: str, lowest: int, highest: int) -> int | None:

@@ -12,17 +12,18 @@ from typing import Any, NamedTuple
 import falcon
 
 from quotes import __version__, documentation_resources, parameters, problems, subscription_resources
-from quotes.answers import IMMUTABLE, NO_STORE, asked_form, etag_of, send, send_cacheable
+from quotes.answers import FORM_PARAMETERS, IMMUTABLE, NO_STORE, asked_form, etag_of, send, send_cacheable
 from quotes.corpus import Filters
 from quotes.daily import Daily, DailyQuotes
-from quotes.errors import CorpusError, QuoteNotFound, QuoteTypeError, StateUnavailable
-from quotes.representations import MEDIA_TYPES, represent, represent_many
+from quotes.errors import CorpusError, ParameterError, QuoteNotFound, QuoteTypeError, StateUnavailable
+from quotes.representations import CARD, Form, represent, represent_many
 from quotes.service import Service
 from quotes.settings import Settings
 
-DAILY_PARAMETERS = frozenset({"format", "date"})
-RANDOM_PARAMETERS = frozenset({"format", "category", "author", "min_length", "max_length", "count"})
+DAILY_PARAMETERS = FORM_PARAMETERS | {"date"}
+RANDOM_PARAMETERS = FORM_PARAMETERS | {"category", "author", "min_length", "max_length", "count"}
 KEPT_READY = 1000  # representations of random quotes
+FORMS_KEPT_READY = 100  # of today's quote; cards have 961 widths
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ class DailyResource:
 
     def __init__(self, daily: DailyQuotes) -> None:
         self._daily = daily
-        self._ready: dict[str, _Ready] = {}
+        self._ready: dict[Form, _Ready] = {}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer `GET /daily`."""
@@ -76,25 +77,27 @@ class DailyResource:
             kept = self._ready.get(form)
             ready = kept if kept and kept.ends > now else self._keep(form, self._daily.quote_of_today())
         if not ready.on_record:  # it may not be the day's quote after all: nobody may keep it
-            send(resp, MEDIA_TYPES[form], ready.body)
+            send(resp, form.media_type, ready.body)
         else:
             left = ready.ends - now
             send_cacheable(
                 req,
                 resp,
-                MEDIA_TYPES[form],
+                form.media_type,
                 ready.body,
                 ready.etag,
                 f"public, max-age={int(left)}" if left > 0 else IMMUTABLE,
             )
 
-    def _keep(self, form: str, daily: Daily) -> _Ready:
+    def _keep(self, form: Form, daily: Daily) -> _Ready:
         ready = self._made(form, daily)
         if ready.on_record:
+            if len(self._ready) >= FORMS_KEPT_READY:
+                self._ready.clear()
             self._ready[form] = ready
         return ready
 
-    def _made(self, form: str, daily: Daily) -> _Ready:
+    def _made(self, form: Form, daily: Daily) -> _Ready:
         body = represent(form, daily.quote, date=daily.day.isoformat())
         return _Ready(body, etag_of(body), self._daily.end_of(daily.day), daily.on_record)
 
@@ -117,23 +120,25 @@ class RandomResource:
         """Answer with one quote, or with an array where a count is given."""
         form = asked_form(req, resp, given)
         count, filters = parameters.count(given), parameters.filters(given)
+        if form.name == CARD.name and (count or 1) > 1:
+            raise ParameterError("count", "is more than 1, and a card shows one quote")
         body = self._one(form, filters) if count is None else self._many(form, filters, count)
         if not body:
             asked = " and ".join(f"{name} '{given[name]}'" for name in Filters._fields if name in given)
             raise QuoteNotFound(f"No quote matches {asked}.")
-        send(resp, MEDIA_TYPES[form], body)
+        send(resp, form.media_type, body)
 
-    def _one(self, form: str, filters: Filters) -> bytes | None:
+    def _one(self, form: Form, filters: Filters) -> bytes | None:
         if self._service.is_corpus_asked(filters):
             numbers = self._service.corpus.draw(1, filters)
             return self._ready(form, numbers[0]) if numbers else None
         return represent(form, self._service.random(1, filters)[0])
 
-    def _many(self, form: str, filters: Filters, count: int) -> bytes | None:
+    def _many(self, form: Form, filters: Filters, count: int) -> bytes | None:
         quotes = self._service.random(count, filters)
         return represent_many(form, quotes) if quotes else None
 
-    def _represent(self, form: str, n: int) -> bytes:
+    def _represent(self, form: Form, n: int) -> bytes:
         return represent(form, self._service.corpus.numbered(n))
 
 

@@ -44,7 +44,7 @@ ERRORS = {
         {"path": "/daily?format=xml"},
         None,
         BY_ACCEPT,
-        invalid("The parameter 'format' is none of json, text."),
+        invalid("The parameter 'format' is none of json, text, svg."),
     ),
     "number": (
         {"path": "/?count=51"},
@@ -81,7 +81,9 @@ ERRORS = {
         {"path": "/daily", "headers": {"Accept": "image/png"}},
         None,
         BY_ACCEPT,
-        problem(406, "Not Acceptable", "This can be had as application/json or text/plain; charset=utf-8."),
+        problem(
+            406, "Not Acceptable", "This can be had as application/json or text/plain; charset=utf-8 or image/svg+xml."
+        ),
     ),
     "defect": (
         {"path": "/"},

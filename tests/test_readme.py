@@ -22,7 +22,7 @@ from falcon.inspect import inspect_routes
 
 from quotes.__main__ import _parser
 from quotes.corpus import Corpus
-from quotes.representations import represent
+from quotes.representations import TEXT, represent
 from quotes.resources import create_api
 from quotes.settings import Settings
 from tests.conftest import NOON
@@ -104,7 +104,7 @@ def test_a_command_prints_what_is_printed(command: str, output: str, reader: Pat
     program = shlex.split(command.replace(".venv/bin/python", sys.executable))
     printed = subprocess.run(program, cwd=reader, env=environ, capture_output=True, text=True, check=True)
     if command.endswith(" today"):
-        assert output == represent("text", corpus.of_day(NOON.date())).decode()
+        assert output == represent(TEXT, corpus.of_day(NOON.date())).decode()
         assert printed.stdout.count("\n\N{EM DASH} ") == 1
     else:
         assert printed.stdout == output

@@ -4,8 +4,8 @@ import pytest
 from falcon import testing
 
 QUOTES = ["/", "/quote", "/quote?type=random", "/daily"]
-JSON, TEXT = "application/json", "text/plain; charset=utf-8"
-PARAMETERS = ["type", "format", "date", "category", "author", "min_length", "max_length", "count"]
+JSON, TEXT, SVG = "application/json", "text/plain; charset=utf-8", "image/svg+xml"
+PARAMETERS = ["type", "format", "theme", "width", "date", "category", "author", "min_length", "max_length", "count"]
 
 
 @pytest.mark.parametrize("path", QUOTES)
@@ -29,6 +29,11 @@ PARAMETERS = ["type", "format", "date", "category", "author", "min_length", "max
         ("text/plain, */*;q=0.1", TEXT),
         ("text/plain;q=0.5, application/json;q=0.1", TEXT),
         ("application/json;q=0, */*", TEXT),
+        ("image/svg+xml", SVG),
+        ("image/*", SVG),
+        ("image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", SVG),  # Chromium's, for <img>
+        ("image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5", SVG),  # Firefox's
+        ("application/json;q=0, text/plain;q=0, */*", SVG),
     ],
 )
 def test_the_representation_is_what_accept_prefers(
@@ -49,12 +54,12 @@ def test_an_accept_that_nothing_fits_is_406(client: testing.TestClient, path: st
 
     assert answer.status_code == 406
     assert answer.headers["Vary"] == "Accept"
-    assert answer.json["detail"] == "This can be had as application/json or text/plain; charset=utf-8."
+    assert answer.json["detail"] == "This can be had as application/json or text/plain; charset=utf-8 or image/svg+xml."
 
 
 @pytest.mark.parametrize("path", ["/", "/quote", "/daily"])
 @pytest.mark.parametrize("accept", ["application/json", "text/plain", "text/html", "rubbish"])
-@pytest.mark.parametrize(("form", "content_type"), [("json", JSON), ("text", TEXT)])
+@pytest.mark.parametrize(("form", "content_type"), [("json", JSON), ("text", TEXT), ("svg", SVG)])
 def test_format_wins_over_accept(client: testing.TestClient, path: str, accept: str, form: str, content_type: str):
     answer = client.simulate_get(path, params={"format": form}, headers={"Accept": accept})
 
@@ -68,7 +73,7 @@ def test_an_unknown_format_is_400(client: testing.TestClient, path: str, form: s
     answer = client.simulate_get(path, params={"format": form})
 
     assert answer.status_code == 400
-    assert answer.json["detail"] == "The parameter 'format' is none of json, text."
+    assert answer.json["detail"] == "The parameter 'format' is none of json, text, svg."
 
 
 @pytest.mark.parametrize("kind", ["Daily", "RANDOM", "weekly", "daily,random", "0"])

@@ -2,31 +2,61 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from quotes.quote import Quote
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
-MEDIA_TYPES = {"json": "application/json", "text": "text/plain; charset=utf-8"}
+MEDIA_TYPES = {"json": "application/json", "text": "text/plain; charset=utf-8", "svg": "image/svg+xml"}
+THEMES = ("light", "dark")
+NARROWEST, WIDEST = 240, 1200  # pixels, of a card
 
 
-def represent(form: str, quote: Quote, **more: str) -> bytes:
+class Form(NamedTuple):
+    """Say how a quote shall look; equal ones give equal bytes.
+
+    Attributes:
+        name: A key of `MEDIA_TYPES`.
+        theme: The colours of a card, one of `THEMES`.
+        width: The width of a card, in pixels.
+    """
+
+    name: str
+    theme: str = "light"
+    width: int = 600
+
+    @property
+    def media_type(self) -> str:
+        """Return the value of Content-Type."""
+        return MEDIA_TYPES[self.name]
+
+
+JSON, TEXT, CARD = Form("json"), Form("text"), Form("svg")
+
+
+def represent(form: Form, quote: Quote, **more: str) -> bytes:
     """Return one quote.
 
     Args:
-        form: A key of `MEDIA_TYPES`.
+        form: How.
         quote: The quote.
         more: Further members of the JSON form, such as `date`.
     """
-    return _json(quote._asdict() | more) if form == "json" else _text(quote)
+    if form.name == "json":
+        return _json(quote._asdict() | more)
+    if form.name == "text":
+        return _text(quote)
+    from quotes.representations import card
+
+    return card.draw(quote, form.theme, form.width)
 
 
-def represent_many(form: str, quotes: Sequence[Quote]) -> bytes:
-    """Return several quotes: a JSON array, or texts with an empty line between them."""
-    if form == "json":
+def represent_many(form: Form, quotes: Sequence[Quote]) -> bytes:
+    """Return several quotes: a JSON array, or texts with an empty line between them. A card shows one quote."""
+    if form.name == "json":
         return _json([quote._asdict() for quote in quotes])
-    return b"\n".join(_text(quote) for quote in quotes)
+    return b"\n".join(represent(form, quote) for quote in quotes)
 
 
 def _json(value: Any) -> bytes:

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from quotes.corpus import Corpus
-from quotes.representations import represent
+from quotes.representations import JSON, TEXT, represent
 from tests.aws.stages import Stage, problem
 
 pytest_plugins = ("tests.aws.stages",)
@@ -26,7 +26,7 @@ def test_the_quote_of_the_day(stage: Stage, corpus: Corpus):
 
     today = dt.date.fromisoformat(answer.json["date"])
     assert answer.status == 200
-    assert answer.body == represent("json", corpus.of_day(today), date=today.isoformat())
+    assert answer.body == represent(JSON, corpus.of_day(today), date=today.isoformat())
     assert answer.headers.items() >= (EVERY_ANSWER | {"content-type": "application/json", "vary": "Accept"}).items()
     assert answer.headers["cache-control"].startswith("public, max-age=")
     assert abs(dt.datetime.now(dt.UTC).date() - today) <= dt.timedelta(days=1)
@@ -38,7 +38,7 @@ def test_the_quote_of_the_day_as_text(stage: Stage, corpus: Corpus):
 
     day = dt.date.fromisoformat(stage.curl("/daily").json["date"])
     assert (answer.status, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
-    assert answer.body == represent("text", corpus.of_day(day))
+    assert answer.body == represent(TEXT, corpus.of_day(day))
     assert "\N{EM DASH}".encode() in answer.body
 
 

@@ -1,0 +1,1 @@
+"""The widths of characters that cards are set by, taken from real fonts."""

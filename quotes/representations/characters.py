@@ -1,0 +1,155 @@
+"""What characters are to a typesetter: how wide, which belong together, between which a line may end."""
+
+import functools
+import itertools
+import json
+import unicodedata
+from pathlib import Path
+from typing import NamedTuple
+
+ADVANCES = Path(__file__).parent.parent / "data" / "advances.json"
+EM = 1000  # units of width
+
+# What is in no font that was measured: wide letters of little-used scripts, and emoji, which fonts draw differently.
+_UNMEASURED = 1300
+_EMOJI = 1400
+
+_LONGEST = 24  # code points in a cluster: no joined emoji has more than ten
+
+_JOINER, _EMOJI_STYLE, _ZERO_WIDTH_SPACE = "\u200d", "\ufe0f", "\u200b"
+_JOINERS = (_JOINER, "\u200c")
+# Letters that begin no line (JIS X 4051): small kana, marks of repetition and length.
+_NOT_FIRST = frozenset("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶー々〻ゝゞヽヾ〜%‰℃°")
+_NOT_LAST = frozenset("$£¥€№")
+_CLOSING, _OPENING = ("Pe", "Pf", "Po"), ("Ps", "Pi")
+_BREAK_AFTER = frozenset("-/\N{HYPHEN}\N{EN DASH}\N{EM DASH}")
+
+
+class Width(NamedTuple):
+    """Say how wide something is, in thousandths of an em.
+
+    Attributes:
+        units: The width; where it is not exact, at most that.
+        exact: Whether it is the very width in the font that cards are set in.
+    """
+
+    units: int
+    exact: bool
+
+
+@functools.lru_cache(maxsize=4096)
+def width_of(cluster: str) -> Width:
+    """Return how wide a grapheme cluster is."""
+    if _is_emoji(cluster):  # a font that cannot draw joined ones as one draws one after the other
+        return Width(_EMOJI * max(1, sum(map(_is_drawn, cluster))), exact=False)
+    widths = [_width(char) for char in cluster]
+    return Width(sum(width.units for width in widths), all(width.exact for width in widths))
+
+
+def clusters(text: str) -> list[str]:
+    """Split a text into what a reader takes for characters: grapheme clusters (UAX #29), near enough.
+
+    Marks, joined emoji, flags, conjuncts of Indic letters and the parts of a Korean syllable stay together.
+    """
+    found: list[str] = []
+    for char in text:
+        if found and _goes_on(found[-1], char):
+            found[-1] += char
+        else:
+            found.append(char)
+    return found
+
+
+def may_end_between(before: str, after: str) -> bool:
+    """Tell whether a line may end between two clusters of a word.
+
+    Between Chinese and Japanese characters and emoji anywhere, except before what closes and after what opens; after
+    hyphens and dashes within a word; nowhere else (UAX #14, near enough).
+    """
+    if before[-1] == _ZERO_WIDTH_SPACE:
+        return True
+    if before[-1] in _BREAK_AFTER:
+        return after[0].isalpha()
+    if not (_stands_alone(before) or _stands_alone(after)):
+        return False
+    first, last = after[0], before[0]
+    if first in _NOT_FIRST or unicodedata.category(first) in _CLOSING:
+        return False
+    return last not in _NOT_LAST and unicodedata.category(last) not in _OPENING
+
+
+def is_right_to_left(text: str) -> bool:
+    """Tell whether a paragraph runs from right to left: its first letter decides (UAX #9, rules P2 and P3)."""
+    kinds = (unicodedata.bidirectional(char) for char in text)
+    return next((kind for kind in kinds if kind in ("L", "R", "AL")), "L") != "L"
+
+
+def is_tall(text: str) -> bool:
+    """Tell whether a text has letters that need more room between lines: those of Arabic, India and its neighbours."""
+    return any(
+        "\u0590" <= char <= "\u109f" or "\u1700" <= char <= "\u1cff" or "\ufb50" <= char <= "\ufdff" for char in text
+    )
+
+
+@functools.cache
+def _advances() -> tuple[dict[int, int], dict[int, int]]:
+    table = json.loads(ADVANCES.read_bytes())
+    exact, at_most = (
+        {code: width for start, run in table[kind].items() for code, width in zip(itertools.count(int(start, 16)), run)}
+        for kind in ("exact", "at_most")
+    )
+    return exact, at_most
+
+
+def _width(char: str) -> Width:
+    exact, at_most = _advances()
+    code = ord(char)
+    if code in exact:
+        return Width(exact[code], exact=True)
+    if code in at_most:
+        return Width(at_most[code], exact=False)
+    if unicodedata.category(char) in ("Mn", "Me", "Cf", "Cc"):
+        return Width(0, exact=False)
+    simpler = unicodedata.normalize("NFKD", char)
+    if unicodedata.east_asian_width(char) in "WF":
+        return Width(EM, exact=True)
+    if simpler != char:
+        return Width(sum(_width(part).units for part in simpler), exact=False)
+    return Width(_UNMEASURED, exact=False)
+
+
+def _goes_on(cluster: str, char: str) -> bool:
+    last, category = cluster[-1], unicodedata.category(char)
+    if len(cluster) >= _LONGEST:
+        return False
+    if category in ("Mn", "Me", "Mc") or char in _JOINERS or "\U0001f3fb" <= char <= "\U0001f3ff" or _is_tag(char):
+        return True
+    if _is_flag_part(char):
+        return _is_flag_part(last) and len(cluster) == 1
+    # After a joiner, and after a virama (of class 9), the next letter is drawn together with this one.
+    is_joined = last == _JOINER or unicodedata.combining(last) == 9
+    is_syllable = "\u1160" <= char <= "\u11ff" and "\u1100" <= last <= "\u11ff"
+    return is_joined and (category == "Lo" or _is_emoji(cluster)) or is_syllable
+
+
+def _is_tag(char: str) -> bool:
+    return "\U000e0020" <= char <= "\U000e007f"
+
+
+def _is_drawn(char: str) -> bool:
+    return unicodedata.category(char) in ("So", "Sk") and not _is_flag_part(char)
+
+
+def _is_flag_part(char: str) -> bool:
+    return "\U0001f1e6" <= char <= "\U0001f1ff"
+
+
+def _is_emoji(cluster: str) -> bool:
+    return _EMOJI_STYLE in cluster or "\U0001f000" <= cluster[0] <= "\U0001faff"
+
+
+def _stands_alone(cluster: str) -> bool:
+    if _is_emoji(cluster):
+        return True
+    # Korean is written with spaces, and its lines end there.
+    return unicodedata.east_asian_width(cluster[0]) in "WF" and not "\uac00" <= cluster[0] <= "\ud7a3"

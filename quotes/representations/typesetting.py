@@ -1,0 +1,119 @@
+"""Text set in lines that fit: measured, broken where a line may end, evened out."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from quotes.representations.characters import Width, clusters, may_end_between, width_of
+
+EVENED = 8  # lines; more of them look even as they are
+
+
+class Piece(NamedTuple):
+    """Hold what stays on one line.
+
+    Attributes:
+        text: The characters.
+        width: How wide they are.
+        spaced: Whether a space follows, unless the line ends.
+    """
+
+    text: str
+    width: Width
+    spaced: bool
+
+
+class Line(NamedTuple):
+    """Hold a line.
+
+    Attributes:
+        text: Its characters.
+        width: How wide it is.
+    """
+
+    text: str
+    width: Width
+
+
+SPACE = width_of(" ")
+
+
+def pieces(text: str) -> list[Piece]:
+    """Split a paragraph at white space, and where a line may end within a word."""
+    found = []
+    for word in text.split(" "):
+        parts: list[list[str]] = []
+        for cluster in clusters(word):
+            if parts and not may_end_between(parts[-1][-1], cluster):
+                parts[-1].append(cluster)
+            else:
+                parts.append([cluster])
+        found += [_piece(part, spaced=False) for part in parts[:-1]]
+        found += [_piece(part, spaced=True) for part in parts[-1:]]
+    return found
+
+
+def cut(parts: Iterable[Piece], measure: int) -> list[Piece]:
+    """Cut pieces that are wider than a line into some that fit, never within a character.
+
+    Args:
+        parts: The pieces.
+        measure: The width of a line, in thousandths of an em.
+    """
+    found = []
+    for part in parts:
+        chunk: list[str] = []
+        used = 0
+        for cluster in clusters(part.text) if part.width.units > measure else ():
+            width = width_of(cluster).units
+            if chunk and used + width > measure:
+                found.append(_piece(chunk, spaced=False))
+                chunk, used = [], 0
+            chunk.append(cluster)
+            used += width
+        found.append(_piece(chunk, spaced=part.spaced) if chunk else part)
+    return found
+
+
+def lines(parts: Sequence[Piece], measure: int) -> list[Line]:
+    """Fill lines with pieces, each with as many as fit.
+
+    Args:
+        parts: The pieces, of which none is wider than a line.
+        measure: The width of a line, in thousandths of an em.
+    """
+    found: list[Line] = []
+    text, units, exact, gap = "", 0, True, False
+    for part in parts:
+        wider = units + part.width.units + (SPACE.units if gap else 0)
+        if text and wider > measure:
+            found.append(Line(text, Width(units, exact)))
+            text, units, exact = part.text, part.width.units, part.width.exact
+        else:
+            text, units = f"{text}{' ' if gap else ''}{part.text}", wider
+            exact = exact and part.width.exact
+        gap = part.spaced
+    if text:
+        found.append(Line(text, Width(units, exact)))
+    return found
+
+
+def even_lines(parts: Sequence[Piece], measure: int) -> list[Line]:
+    """Fill lines as `lines` does, and not one more, but a few of them about equally, so that no word is left alone."""
+    best = lines(parts, measure)
+    if not 1 < len(best) <= EVENED:
+        return best
+    low = max([part.width.units for part in parts] + [sum(line.width.units for line in best) // len(best)])
+    while low < measure:
+        middle = (low + measure) // 2
+        tried = lines(parts, middle)
+        if len(tried) == len(best):
+            best, measure = tried, middle
+        else:
+            low = middle + 1
+    return best
+
+
+def _piece(parts: Sequence[str], *, spaced: bool) -> Piece:
+    widths = [width_of(cluster) for cluster in parts]
+    width = Width(sum(width.units for width in widths), all(width.exact for width in widths))
+    return Piece("".join(parts), width, spaced)
