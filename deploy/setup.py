@@ -1,4 +1,4 @@
-"""Set an AWS account up for a stage: the bucket, the remote environment, the topic of dead letters.
+"""Set an AWS account up for a stage: the bucket, the remote environment, what holds dead letters.
 
 Everything here can be done again: what is there already stays, or is brought to what it should be.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy import stage
+from deploy import dead_letters, stage
 from deploy.policy import filled_in
 from deploy.stage import StageError
 from quotes.errors import SettingError
@@ -47,10 +47,7 @@ def set_up(name: str) -> Iterator[str]:
         cli.zappa.attach_policy = filled_in(cli.zappa.attach_policy, cli, account)
         cli.zappa.create_iam_roles()  # now, for a role needs some seconds until Lambda may use it
         yield f"role {cli.zappa.role_name}: there"
-        topic = cli.stage_config.get("dead_letter_arn", "")
-        if topic.startswith("arn:aws:sns:"):
-            cli.zappa.boto_client("sns").create_topic(Name=topic.rpartition(":")[2])
-            yield f"topic {topic}: there"
+        yield from dead_letters.hold(cli)
     except (BotoCoreError, ClientError) as error:
         raise StageError(f"AWS: {error}") from error
 

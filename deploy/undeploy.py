@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy import keys, policy, stage
+from deploy import dead_letters, keys, policy, stage
 from deploy.stage import StageError
 
 
@@ -27,10 +27,7 @@ def undeploy(name: str) -> Iterator[str]:
         yield from keys.remove_all(cli)
         yield from _remove_domain(cli)
         yield from _remove_role(cli.zappa)
-        topic = cli.stage_config.get("dead_letter_arn", "")
-        if topic.startswith("arn:aws:sns:"):
-            cli.zappa.boto_client("sns").delete_topic(TopicArn=topic)
-            yield f"topic {topic}: gone"
+        yield from dead_letters.remove(cli)
         yield from _topics(cli)
     except (BotoCoreError, ClientError) as error:
         raise StageError(f"AWS: {error}") from error
