@@ -26,6 +26,7 @@ LIBRARIES = (
     "durationpy/",
     "falcon/",
     "idna/",
+    "jwt/",
     "markupsafe/",
     "peewee.py",
     "phonenumbers/",
@@ -50,6 +51,7 @@ UNUSED = (
     "falcon/cmd/",
     "falcon/inspect.py",
     "falcon/testing/",
+    "jwt/help.py",
     "phonenumbers/shortdata/region_",  # of numbers that nobody subscribes with; read when one is asked about
     "quotes/__main__.py",
     "quotes/access_log.py",

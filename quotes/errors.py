@@ -38,6 +38,13 @@ class QuoteTypeError(ParameterError):
         super().__init__("type", "is neither 'daily' nor 'random'")
 
 
+class Unauthorized(QuotesError):
+    """Refuse a request; API Gateway answers 401 to exactly this message of its authorizer, and 500 to any other."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
 class QuoteNotFound(QuotesError):
     """Report that no quote answers to what was asked."""
 

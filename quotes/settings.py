@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from quotes import token_key
 from quotes.errors import SettingError
 from quotes.phone import REGIONS
 
@@ -220,6 +221,18 @@ class Settings:
         "QUOTES_TASK_FUNCTION", None, _function, "another Lambda function that runs the tasks"
     )
     task_region: str | None = _setting("QUOTES_TASK_REGION", None, _region, "the region of that function")
+    jwt_key: str = _setting(
+        "QUOTES_JWT_KEY",
+        "",
+        token_key.parse,
+        "key that the authorizer checks tokens with: a secret, or a public key in PEM; without it nobody may",
+        is_secret=True,
+    )
+    jwt_algorithm: str = _setting(
+        "QUOTES_JWT_ALGORITHM", "HS256", _one_of(token_key.ALGORITHMS), "of the tokens: HS256, RS256 or ES256"
+    )
+    jwt_audience: str | None = _setting("QUOTES_JWT_AUDIENCE", None, _text, "`aud` that tokens have to have")
+    jwt_issuer: str | None = _setting("QUOTES_JWT_ISSUER", None, _text, "`iss` that tokens have to have")
     log_level: str = _setting("LOG_LEVEL", "INFO", _log_level, ", ".join(LOG_LEVELS))
     port: int = _setting("PORT", 8000, _port, "port that `serve` listens on")
     host: str = _setting("HOST", "127.0.0.1", _text, "address that `serve` listens on; 0.0.0.0 for every interface")
@@ -252,7 +265,13 @@ class Settings:
                     raise SettingError(variable, str(error)) from None
         if environ.get("QUOTES_SMS", "").strip() == "sns" and "otp_secret" not in values:
             raise SettingError("QUOTES_OTP_SECRET", "is not set, but QUOTES_SMS=sns needs it: `openssl rand -hex 32`")
-        return cls(**values)
+        settings = cls(**values)
+        if settings.jwt_key:
+            try:
+                token_key.check(settings.jwt_key, settings.jwt_algorithm)
+            except ValueError as error:
+                raise SettingError("QUOTES_JWT_KEY", str(error)) from None
+        return settings
 
 
 def variables() -> set[str]:

@@ -133,7 +133,8 @@ sys.path.append(runtime)
 from quotes import lambda_handler
 import boto3, zappa.handler
 from playhouse import cockroachdb, db_url, migrations, pool
-import phonenumbers
+import jwt, phonenumbers
+from quotes import authorizer
 from quotes import mashape, phone, sns, subscriptions, tasks, s3_database, schedulers, server_database, transport
 
 lambda_handler.lambda_handler({"httpMethod": "GET", "path": "/daily", "headers": None}, None)
