@@ -39,6 +39,7 @@ LIBRARIES = (
     "playhouse/pool.py",
     "playhouse/postgres_ext.py",
     "pybreaker/",
+    "pythonjsonlogger/",
     "requests/",
     "urllib3/",
     "werkzeug/",
@@ -53,6 +54,9 @@ UNUSED = (
     "falcon/testing/",
     "jwt/help.py",
     "phonenumbers/shortdata/region_",  # of numbers that nobody subscribes with; read when one is asked about
+    "pythonjsonlogger/jsonlogger.py",
+    "pythonjsonlogger/msgspec.py",
+    "pythonjsonlogger/orjson.py",
     "quotes/__main__.py",
     "quotes/access_log.py",
     "urllib3/contrib/emscripten/",

@@ -53,6 +53,7 @@ def _topics(cli: Any) -> Iterator[str]:
         tasks = f"arn:aws:sns:{region}:{account}:{cli.lambda_name}-zappa-async"
         cli.zappa.boto_client("sns").delete_topic(TopicArn=tasks)
         yield f"topic {tasks}: gone"
+    yield from _alerts(cli.zappa.boto_client("sns"), policy.alert_topic(cli, account))
     topic = policy.sms_topic(cli, account)
     sns = cli.zappa.boto_session.client("sns", region_name=topic.split(":")[3])
     try:
@@ -60,6 +61,19 @@ def _topics(cli: Any) -> Iterator[str]:
     except sns.exceptions.NotFoundException:
         return
     yield f"topic {topic}: stays, with the numbers that are subscribed; delete it yourself"
+
+
+def _alerts(sns: Any, topic: str) -> Iterator[str]:
+    """Remove the topic of unhandled exceptions where nobody listens; whoever needs it, another stage too, makes it."""
+    try:
+        listening = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    except sns.exceptions.NotFoundException:
+        return
+    if listening:
+        yield f"topic {topic}: stays, with those who are told of failures; delete it yourself"
+        return
+    sns.delete_topic(TopicArn=topic)
+    yield f"topic {topic}: gone"
 
 
 def _remove_domain(cli: Any) -> Iterator[str]:

@@ -96,6 +96,13 @@ class TaskNotStarted(QuotesError):
     """Report that an asynchronous task was not taken."""
 
 
+class DeliberateFailure(QuotesError):
+    """Fail on purpose, so that somebody sees what becomes of a failure."""
+
+    def __init__(self) -> None:
+        super().__init__("This task fails on purpose.")
+
+
 class PublishedElsewhere(QuotesError):
     """Report that another instance is about to publish the day's text, so that the event is tried again later."""
 

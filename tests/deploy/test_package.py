@@ -135,7 +135,8 @@ import boto3, zappa.handler
 from playhouse import cockroachdb, db_url, migrations, pool
 import jwt, phonenumbers
 from quotes import authorizer
-from quotes import mashape, phone, sns, subscriptions, tasks, s3_database, schedulers, server_database, transport
+from quotes import mashape, notify, phone, sns, subscriptions, tasks, s3_database, schedulers, server_database
+from quotes import transport
 
 lambda_handler.lambda_handler({"httpMethod": "GET", "path": "/daily", "headers": None}, None)
 zappa.handler.lambda_handler({"httpMethod": "GET", "path": "/", "headers": {}}, None)
