@@ -53,6 +53,8 @@ UNUSED = (
     "phonenumbers/shortdata/region_",  # of numbers that nobody subscribes with; read when one is asked about
     "quotes/__main__.py",
     "quotes/access_log.py",
+    "quotes/server.py",
+    "quotes/slow_clients.py",
     "urllib3/contrib/emscripten/",
     "werkzeug/debug/",
     "werkzeug/middleware/",
