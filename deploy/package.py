@@ -59,6 +59,8 @@ UNUSED = (
     "pythonjsonlogger/orjson.py",
     "quotes/__main__.py",
     "quotes/access_log.py",
+    "quotes/server.py",
+    "quotes/slow_clients.py",
     "urllib3/contrib/emscripten/",
     "werkzeug/debug/",
     "werkzeug/middleware/",

@@ -15,6 +15,7 @@ from quotes import __version__, diagnostics, documentation_resources, parameters
 from quotes.answers import FORM_PARAMETERS, IMMUTABLE, NO_STORE, asked_form, etag_of, send, send_cacheable
 from quotes.corpus import Filters
 from quotes.daily import Daily, DailyQuotes
+from quotes.edges import Edges
 from quotes.errors import CorpusError, ParameterError, QuoteNotFound, QuoteTypeError, StateUnavailable
 from quotes.feed import FeedResource
 from quotes.quote import Quote
@@ -234,7 +235,8 @@ def create_api(settings: Settings, service: Service | None = None) -> "falcon.Ap
     """
     logging.getLogger("quotes").setLevel(settings.log_level)
     service = service or Service.of(settings)
-    app = falcon.App(media_type="application/json", middleware=[EveryAnswer()])
+    middleware: list[Any] = [EveryAnswer(), Edges()]
+    app = falcon.App(media_type="application/json", middleware=middleware)
     problems.add_to(app)
     daily, random = DailyResource(service.daily), RandomResource(service)
     app.add_route("/", random)
