@@ -114,6 +114,17 @@ class DailyQuotes:
             raise QuoteNotFound(f"No quote is on record for {day}.")
         return Daily(day, quote, on_record=True)
 
+    def recorded(self, first: dt.date, last: dt.date) -> list[Daily]:
+        """Return the days on record from one to another, both included, latest first.
+
+        Raises:
+            StateUnavailable: The record cannot be read now.
+        """
+        from quotes import models
+
+        days = self._database.read(lambda db: models.recorded_quotes(db, first, last))
+        return [Daily(day, quote, on_record=True) for day, quote in days]
+
     def is_stored(self, day: dt.date) -> bool:
         """Tell whether a day's quote is on record, asking the database.
 

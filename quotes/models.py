@@ -39,6 +39,13 @@ def stored_quote(db: peewee.Database, day: dt.date) -> Quote | None:
     return Quote(*rows[0]) if rows else None
 
 
+def recorded_quotes(db: peewee.Database, first: dt.date, last: dt.date) -> list[tuple[dt.date, Quote]]:
+    """Return the quotes on record from one day to another, both included, latest first."""
+    columns = (DailyQuote.quote, DailyQuote.author, DailyQuote.category, DailyQuote.source, DailyQuote.quote_id)
+    days = DailyQuote.select(DailyQuote.day, *columns).where(DailyQuote.day.between(first, last))
+    return [(day, Quote(*row)) for day, *row in days.order_by(DailyQuote.day.desc()).tuples().execute(db)]
+
+
 def store_quote(db: peewee.Database, day: dt.date, quote: Quote, now: dt.datetime) -> Quote:
     """Put a quote on record for a day unless one is there; return the one that is there now.
 
