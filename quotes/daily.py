@@ -83,6 +83,11 @@ class DailyQuotes:
         """Return when a day is over, in seconds since 1970."""
         return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self._timezone).timestamp()
 
+    def start_of(self, day: dt.date) -> dt.datetime:
+        """Return a day's first moment, in the service's time zone."""
+        midnight = dt.datetime.combine(day, dt.time(), self._timezone)
+        return midnight.astimezone(dt.UTC).astimezone(self._timezone)  # where clocks skip midnight, it is later
+
     def quote_of_today(self) -> Daily:
         """Return today's quote, deciding and storing it where nobody has yet."""
         day = self.today()
@@ -114,16 +119,26 @@ class DailyQuotes:
             raise QuoteNotFound(f"No quote is on record for {day}.")
         return Daily(day, quote, on_record=True)
 
-    def recorded(self, first: dt.date, last: dt.date) -> list[Daily]:
-        """Return the days on record from one to another, both included, latest first.
+    def latest(self, count: int) -> list[Daily]:
+        """Return the last quotes on record, the newest first: today's, decided where nobody has, and those before it.
+
+        Args:
+            count: How many at most.
 
         Raises:
-            StateUnavailable: The record cannot be read now.
+            StateUnavailable: The record cannot be read, or today's quote not be put on it now.
         """
         from quotes import models
 
-        days = self._database.read(lambda db: models.recorded_quotes(db, first, last))
-        return [Daily(day, quote, on_record=True) for day, quote in days]
+        today = self.quote_of_today()
+        if not today.on_record:
+            raise StateUnavailable("Today's quote is not on record.")
+        # Earlier days get no quote any more, so a copy that has today's has all.
+        rows = self._database.read(
+            lambda db: models.latest_quotes(db, today.day, count),
+            is_final=lambda rows: bool(rows) and rows[0][0] == today.day,
+        )
+        return [Daily(day, quote, on_record=True) for day, quote in rows]
 
     def is_stored(self, day: dt.date) -> bool:
         """Tell whether a day's quote is on record, asking the database.

@@ -81,16 +81,15 @@ class PageResource:
         resp.set_header("Vary", "Accept")
         resp.set_header("Content-Security-Policy", POLICY)
         given = parameters.parse(req.query_string, PARAMETERS)
-        base = self._settings.public_url or req.prefix
         if given:
-            body, _ = self._drawn(base, self._asked(given))
+            body, _ = self._drawn(req, self._asked(given))
             send(resp, f"{HTML}; charset=utf-8", body)
             return
-        now = self._daily.time()
+        base, now = self._base(req), self._daily.time()
         ready = self._ready.get(base)
         if ready is None or ready.ends <= now:
             today = self._daily.quote_of_today()
-            body, is_whole = self._drawn(base, _of_today(today))
+            body, is_whole = self._drawn(req, _of_today(today))
             if not (today.on_record and is_whole):  # nobody may keep what may be another quote soon
                 send(resp, f"{HTML}; charset=utf-8", body)
                 return
@@ -114,19 +113,23 @@ class PageResource:
         daily = self._daily.quote_of(parameters.day(given, "date", self._daily.today()))
         return Shown(daily.quote, "Quote of the day", f"/?date={daily.day}", daily.day)
 
-    def _drawn(self, base: str, shown: "Shown") -> tuple[bytes, bool]:
+    def _base(self, req: falcon.Request) -> str:
+        return self._settings.public_url or req.prefix
+
+    def _drawn(self, req: falcon.Request, shown: "Shown") -> tuple[bytes, bool]:
         """Return the page, and whether nothing was missing."""
         from quotes.representations import html
 
         days: list[Daily] | None
         today = self._daily.today()
         try:
-            days = self._daily.recorded(today - dt.timedelta(days=LISTED), today - dt.timedelta(days=1))
+            first = today - dt.timedelta(days=LISTED)
+            days = [daily for daily in self._daily.latest(LISTED + 1) if first <= daily.day < today]
         except StateUnavailable as error:
             log.error("The page is without the earlier days: %s", error)
             days = None
-        root = urlsplit(base).path
-        body = html.draw(base, root, static_files.addresses(), shown, days, today=today, listed=LISTED)
+        root = urlsplit(self._settings.public_url).path if self._settings.public_url else req.root_path
+        body = html.draw(self._base(req), root, static_files.addresses(), shown, days, today=today, listed=LISTED)
         return body, days is not None
 
 

@@ -16,6 +16,7 @@ from quotes.answers import FORM_PARAMETERS, IMMUTABLE, NO_STORE, asked_form, eta
 from quotes.corpus import Filters
 from quotes.daily import Daily, DailyQuotes
 from quotes.errors import CorpusError, ParameterError, QuoteNotFound, QuoteTypeError, StateUnavailable
+from quotes.feed import FeedResource
 from quotes.representations import CARD, Form, represent, represent_many
 from quotes.service import Service
 from quotes.settings import Settings
@@ -223,6 +224,7 @@ def create_api(settings: Settings, service: Service | None = None) -> "falcon.Ap
     page.add_to(app, service, settings, random)
     app.add_route("/quote", QuoteResource(daily, random))
     app.add_route("/daily", daily)
+    app.add_route("/feed.atom", FeedResource(service.daily, settings))
     app.add_route("/health", HealthResource(service))
     subscription_resources.add_to(app, service.subscriptions, settings)
     documentation_resources.add_to(app, settings)

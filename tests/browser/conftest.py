@@ -40,7 +40,9 @@ DAYS = 34  # on record, besides today
 SIZES = {"narrow": (320, 640), "wide": (1280, 800)}
 
 # What a page must not do is collected in the page, for a browser only writes some of it to its console.
-WATCHING = "addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective + e.blockedURI))"
+WATCHING = (
+    "addEventListener('securitypolicyviolation', e => console.error('CSP ' + e.violatedDirective + e.blockedURI))"
+)
 
 
 @dataclass(frozen=True)

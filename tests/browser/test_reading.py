@@ -44,10 +44,13 @@ def test_it_reads_well_and_axe_finds_nothing(visit: Callable[..., Visit], site: 
     expect(page.locator("#results li").first).to_be_visible()
     page.locator("#confirm").evaluate("form => form.hidden = false")
     assert Axe().run(page).generate_report() == "No violations found."
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == {
-        "light": "rgb(251, 248, 242)",
-        "dark": "rgb(23, 20, 17)",
-    }[scheme]
+    assert (
+        page.evaluate("getComputedStyle(document.body).backgroundColor")
+        == {
+            "light": "rgb(251, 248, 242)",
+            "dark": "rgb(23, 20, 17)",
+        }[scheme]
+    )
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
 
 
