@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import falcon
 
-from quotes import __version__, diagnostics, documentation_resources, parameters, problems, subscription_resources
+from quotes import __version__, diagnostics, documentation_resources, page, parameters, problems, subscription_resources
 from quotes.answers import FORM_PARAMETERS, IMMUTABLE, NO_STORE, asked_form, etag_of, send, send_cacheable
 from quotes.corpus import Filters
 from quotes.daily import Daily, DailyQuotes
@@ -239,7 +239,7 @@ def create_api(settings: Settings, service: Service | None = None) -> "falcon.Ap
     app = falcon.App(media_type="application/json", middleware=middleware)
     problems.add_to(app)
     daily, random = DailyResource(service.daily), RandomResource(service)
-    app.add_route("/", random)
+    page.add_to(app, service, settings, random)
     app.add_route("/quote", QuoteResource(daily, random))
     app.add_route("/daily", daily)
     app.add_route("/feed.atom", FeedResource(service.daily, settings))

@@ -79,7 +79,7 @@ def test_it_holds_our_code_the_corpus_and_the_libraries_alone(package: Path):
     assert tops == expected | {"__pycache__"}
     others = {name for name in names if not name.endswith((".py", ".pyc"))}
     assert {pattern for pattern in DATA if not any(PurePosixPath(name).match(pattern) for name in others)} == set()
-    assert {"quotes/data/corpus.sqlite3", "swagger_ui/static/swagger-ui-bundle.js"} <= others
+    assert {"quotes/data/corpus.sqlite3", "quotes/static/page.js", "swagger_ui/static/swagger-ui-bundle.js"} <= others
     assert "quotes/data/corpus.jsonl" not in others
     assert not [name for name in names if set(name.split("/")) & set(NOT_SHIPPED)]
 
@@ -139,6 +139,7 @@ from quotes import mashape, notify, phone, sns, subscriptions, tasks, s3_databas
 from quotes import transport
 
 lambda_handler.lambda_handler({"httpMethod": "GET", "path": "/daily", "headers": None}, None)
+lambda_handler.lambda_handler({"httpMethod": "GET", "path": "/", "headers": {"Accept": "text/html"}}, None)
 zappa.handler.lambda_handler({"httpMethod": "GET", "path": "/", "headers": {}}, None)
 mashape.Mashape("http://127.0.0.1:9/", "").random()
 files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
@@ -179,6 +180,10 @@ def test_the_function_imports_what_is_shipped_and_needs_no_more(package: Path, t
         ("quotes/resources.py", True),
         ("quotes/data/corpus.sqlite3", True),
         ("quotes/data/corpus.jsonl", False),
+        ("quotes/static/style.css", True),
+        ("quotes/representations/page.html.j2", True),
+        ("jinja2/environment.py", True),
+        ("jinja2/sandbox.py", False),
         ("quotes/__pycache__/resources.cpython-311.pyc", False),
         ("falcon/cyutil/uri.cpython-311-x86_64-linux-gnu.so", False),
         ("falcon/testing/client.py", False),
