@@ -14,9 +14,6 @@ from quotes.representations import TEXT, represent, represent_many
 from quotes.service import Service
 from quotes.settings import Settings, database_url
 
-WORKERS, THREADS = 2, 16  # a thread that waits for a slow upstream keeps nobody else waiting
-REQUEST_TIMEOUT = 30  # seconds, after which gunicorn restarts a worker that hangs
-
 EXAMPLES = """\
 examples:
   python -m quotes serve                    answer on http://127.0.0.1:8000
@@ -87,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(settings: Settings, options: argparse.Namespace) -> int:
     from gunicorn.app.base import BaseApplication
 
-    from quotes import access_log
+    from quotes import server
 
     # Others' debug lines stay off: botocore's hold session tokens.
     level = logging.getLevelNamesMapping()[settings.log_level]
@@ -97,13 +94,8 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
     class Server(BaseApplication):
         def load_config(self) -> None:
             self.cfg.set("bind", f"{settings.host}:{settings.port}")
-            self.cfg.set("workers", WORKERS)
-            self.cfg.set("threads", THREADS)
-            self.cfg.set("timeout", REQUEST_TIMEOUT)
-            self.cfg.set("control_socket_disable", True)  # it would make ~/.gunicorn
-            self.cfg.set("accesslog", "-")
-            self.cfg.set("access_log_format", access_log.FORMAT)
-            self.cfg.set("logger_class", access_log.AccessLog)
+            for name in vars(server).keys() & self.cfg.settings.keys():
+                self.cfg.set(name, getattr(server, name))
 
         def load(self) -> Any:
             from quotes.resources import create_api

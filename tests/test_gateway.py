@@ -209,7 +209,7 @@ def test_each_request_is_a_line_in_the_log_without_its_query(caplog: pytest.LogC
         create_handler(app, a_stage())(event, None)
 
     (line,) = caplog.messages
-    assert line.startswith('203.0.113.7 "GET /sub%0Ascribe%20%C3%A9" 202 4 bytes ')
+    assert line.startswith("GET /sub%0Ascribe%20%C3%A9 203.0.113.7 202 4 bytes ")
     assert line.endswith(" ms")
 
 

@@ -13,6 +13,9 @@ pytest_plugins = ("tests.aws.stages",)
 EVERY_ANSWER = {
     "access-control-allow-origin": "*",
     "access-control-expose-headers": "ETag, Retry-After",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "strict-transport-security": "max-age=31536000",
     "x-content-type-options": "nosniff",
 }
 

@@ -55,9 +55,9 @@ def test_the_published_lines_work_across_five_instances(account: Account, textin
         assert texting.subscribers() == subscribed
         # Two requests and two tasks, each an invocation of its own; who confirms a code is not who was asked for it.
         done = [
-            texting.invocation(f'"GET /{purpose}', " 202 "),
+            texting.invocation(f"GET /{purpose}", " 202 "),
             texting.invocation(f"A code to {purpose} went to {MASKED}."),
-            texting.invocation(f'"GET /{purpose}', " 200 "),
+            texting.invocation(f"GET /{purpose}", " 200 "),
             texting.invocation(f"{MASKED} {end}."),
         ]
         assert len({each.request_id for each in done}) == 4
@@ -160,7 +160,7 @@ def test_without_a_grant_no_code_is_sent_and_the_log_says_why(account: Account, 
 
     assert answer.status == 202
     assert account.phones.received == []
-    assert len([line for line in dev.lines("[ERROR]") if told in line]) == 3  # once, and two repetitions
+    assert len([line for line in dev.lines('"level": "ERROR"') if told in line]) == 3  # once, and two repetitions
     assert MOBILE[2:] not in "\n".join(dev.lines(""))  # SNS's own words name it
 
 

@@ -133,8 +133,10 @@ sys.path.append(runtime)
 from quotes import lambda_handler
 import boto3, zappa.handler
 from playhouse import cockroachdb, db_url, migrations, pool
-import phonenumbers
-from quotes import mashape, phone, sns, subscriptions, tasks, s3_database, schedulers, server_database, transport
+import jwt, phonenumbers
+from quotes import authorizer
+from quotes import mashape, notify, phone, sns, subscriptions, tasks, s3_database, schedulers, server_database
+from quotes import transport
 
 lambda_handler.lambda_handler({"httpMethod": "GET", "path": "/daily", "headers": None}, None)
 lambda_handler.lambda_handler({"httpMethod": "GET", "path": "/", "headers": {"Accept": "text/html"}}, None)

@@ -136,6 +136,10 @@ def test_the_policy_grants_each_action_on_the_stages_own_things_alone(stage):
             (f"sns:{action}", f"arn:aws:sns:us-east-1:111122223333:{TOPICS[name]}")
             for action in ("CreateTopic", "ListSubscriptionsByTopic", "Publish", "Subscribe")
         ),
+        *(
+            (f"sns:{action}", "arn:aws:sns:us-east-1:111122223333:UnhandledException")
+            for action in ("CreateTopic", "Publish")
+        ),
         ("sns:Publish", "anything but arn:aws:sns:*:*:*"),  # numbers, which have no ARN
         ("sns:CheckIfPhoneNumberIsOptedOut", "*"),  # likewise
         ("sns:Unsubscribe", "*"),  # AWS does not hold it against the topic's ARN
@@ -154,7 +158,8 @@ def test_the_policy_grants_each_action_on_the_stages_own_things_alone(stage):
 
 
 def test_the_policys_defaults_are_those_of_the_settings():
-    assert (Settings.sms_topic, Settings.sms_region) == (policy.SMS_TOPIC, policy.SMS_REGION)
+    ours = (Settings.sms_topic, Settings.sms_region, Settings.alert_topic)
+    assert ours == (policy.SMS_TOPIC, policy.SMS_REGION, policy.ALERT_TOPIC)
 
 
 def test_tasks_that_go_through_sns_are_granted_their_topic():
