@@ -149,7 +149,7 @@ def add_to(app: "falcon.App[Any, Any]", service: Service, settings: Settings, ot
 def _of_today(daily: Daily) -> "Shown":
     from quotes.representations.html import Shown
 
-    return Shown(daily.quote, "Quote of the day", "/", daily.day)
+    return Shown(daily.quote, "Quote of the day", f"/?date={daily.day}" if daily.on_record else "/", daily.day)
 
 
 @functools.lru_cache(maxsize=256)

@@ -36,7 +36,7 @@ def test_another_quote_at_a_click(visit: Callable[..., Visit], site: Site):
     expect(page.locator("#kind")).to_have_text("A random quote")
     expect(page.locator("#date")).to_be_hidden()
     expect(page.get_by_role("button", name="Another one")).to_be_focused()
-    page.get_by_role("link", name="Back to today’s").click()
+    page.get_by_role("link", name="Back to today").click()
     assert shown(page) == today
 
 
@@ -68,7 +68,7 @@ def test_sharing_where_the_browser_can(visit: Callable[..., Visit], site: Site):
 
     page.get_by_role("button", name="Share").click()
 
-    page.wait_for_function("shared.length")
+    page.wait_for_function("() => shared.length")
     assert page.evaluate("shared") == [
         {"text": f"{today.quote}\n— {today.author}", "url": f"{site.url}/?date={site.today}"}
     ]
@@ -76,14 +76,18 @@ def test_sharing_where_the_browser_can(visit: Callable[..., Visit], site: Site):
 
 def test_a_card_is_built_and_shown(visit: Callable[..., Visit], site: Site):
     page = visit(f"{site.url}/", **READING).page
+    without_script = [page.locator(field).input_value() for field in ("#markdown", "#html")]
 
+    page.get_by_label("Dark").check()
+    page.get_by_label("Light").check()
+    assert [page.locator(field).input_value() for field in ("#markdown", "#html")] == without_script
     page.get_by_label("Dark").check()
     page.get_by_label(re.compile("Width")).fill("400")
 
     card = f"{site.url}/daily?format=svg&theme=dark&width=400"
     expect(page.locator("#preview")).to_have_attribute("src", card.removeprefix(re.match(r"http://[^/]*", card)[0]))
     page.locator("#preview").scroll_into_view_if_needed()
-    page.wait_for_function("document.getElementById('preview').naturalWidth === 400")
+    page.wait_for_function("() => document.getElementById('preview').naturalWidth === 400")
     expect(page.locator("#markdown")).to_have_value(f"[![Quote of the day]({card})]({site.url}/)")
     page.get_by_role("button", name="Copy the Markdown").click()
     expect(page.locator("[data-copy=markdown]")).to_have_text("Copied")
@@ -100,7 +104,7 @@ def test_a_card_is_built_and_shown(visit: Callable[..., Visit], site: Site):
 def test_a_card_as_the_readers_theme_is(visit: Callable[..., Visit], site: Site):
     page = visit(f"{site.url}/", color_scheme="dark").page
 
-    page.get_by_label("As the reader’s").check()
+    page.get_by_label("As the reader").check()
 
     expect(page.locator("#preview")).to_have_attribute("src", "/daily?format=svg&theme=dark&width=600")
     html = page.locator("#html").input_value()
@@ -124,7 +128,7 @@ def test_subscribing_and_unsubscribing_with_a_code(visit: Callable[..., Visit], 
     expect(code).to_be_focused()
     code.fill(site.code(NUMBER))
     code.press("Enter")
-    expect(told).to_have_text("Done: the day’s quote comes by text from now on.")
+    expect(told).to_contain_text("comes by text from now on.")
     expect(code).to_be_hidden()
     expect(number).to_have_value("")
 
@@ -146,7 +150,7 @@ def test_a_wrong_number_and_a_wrong_code_are_told(visit: Callable[..., Visit], s
     expect(told).to_contain_text("The code")
     page.locator("#otp").fill(right)
     page.get_by_role("button", name="Confirm").click()
-    expect(told).to_have_text("Done: the day’s quote comes by text from now on.")
+    expect(told).to_contain_text("comes by text from now on.")
 
     refused = [text for text in opened.complaints if "status of 400" in text]
     assert len(refused) == len(opened.complaints) == 2
