@@ -11,7 +11,7 @@ export PIPENV_DONT_LOAD_ENV := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve setup deploy smoke undeploy key keys revoke dead-letters retry test bench bench-cold format corpus lock
+.PHONY: help install serve setup deploy smoke undeploy key keys revoke dead-letters retry test bench bench-cold fuzz soak format corpus lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -59,6 +59,12 @@ bench: install ## measure side by side; writes docs/benchmarks.md (needs wrk)
 
 bench-cold: install ## measure cold starts of the package beside a hello world's; writes docs/benchmarks.md
 	$(RUN) -m bench.cold
+
+fuzz: install ## send 50,000 senseless requests and look at every answer (two minutes)
+	$(RUN) -m tests.fuzz
+
+soak: install ## send 500,000 requests while the upstream comes and goes, and look at memory and files (ten minutes)
+	$(RUN) -m bench.soak
 
 format: install ## format the code and mend what the linter can
 	$(RUN) -m ruff format

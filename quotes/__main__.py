@@ -1,18 +1,21 @@
-"""The command line: `python -m quotes serve|today|random|check|state`."""
+"""The command line: `python -m quotes serve|today|random|state|token|check`."""
 
 import argparse
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from quotes import __version__, parameters
+from quotes import __version__, parameters, tokens
 from quotes.database import Database, open_database
-from quotes.errors import CorpusError, ParameterError, QuotesError, SettingError, StateUnavailable
+from quotes.errors import CorpusError, ParameterError, QuotesError, SettingError, StateUnavailable, TokenError
 from quotes.parameters import MOST_AT_ONCE
 from quotes.representations import TEXT, represent, represent_many
 from quotes.service import Service
 from quotes.settings import Settings, database_url
+
+LONGEST_TOKEN = 366 * 24 * 60 * 60  # seconds
 
 EXAMPLES = """\
 examples:
@@ -22,6 +25,7 @@ examples:
   python -m quotes random --category love   print a random quote about love
   python -m quotes random --count 3 --max-length 80
   python -m quotes state copy sqlite:///quotes.db s3://bucket/quotes.db
+  python -m quotes token --subject alice    print a bearer token for a stage with an authorizer
   python -m quotes check                    say what is wrong, and how to mend it
 """
 
@@ -75,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     copy.add_argument("source", metavar="FROM", help="a DATABASE_URL")
     copy.add_argument("target", metavar="TO", help="a DATABASE_URL")
     copy.set_defaults(run=_copy)
+
+    token = commands.add_parser("token", help="print a bearer token that the authorizer takes, for trying it")
+    token.add_argument("--subject", metavar="S", default="test", help="whom it is for (%(default)s)")
+    token.add_argument("--expires", metavar="SECONDS", default="3600", help="in how many seconds (%(default)s)")
+    token.add_argument("--key", metavar="FILE", type=Path, help="private key in PEM, for RS256 and ES256")
+    token.set_defaults(run=_token)
 
     check = commands.add_parser("check", help="look at settings, corpus, database and upstream")
     check.set_defaults(run=_check)
@@ -146,6 +156,21 @@ def _named_database(name: str, url: str) -> Database:
         return open_database(database_url(url))
     except ValueError as error:
         raise SettingError(name, str(error)) from error
+
+
+def _token(settings: Settings, options: argparse.Namespace) -> int:
+    expires = parameters.integer({"expires": options.expires}, "expires", 1, LONGEST_TOKEN)
+    is_secret = settings.jwt_algorithm == "HS256"
+    if is_secret and options.key:
+        raise TokenError("--key is for RS256 and ES256, and QUOTES_JWT_ALGORITHM is HS256")
+    if not is_secret and not options.key:
+        raise TokenError(f"QUOTES_JWT_ALGORITHM is {settings.jwt_algorithm}, so --key has to name the private key")
+    try:
+        key = options.key.read_text(encoding="ascii") if options.key else None
+    except (OSError, ValueError) as error:
+        raise TokenError(f"{options.key} cannot be read: {getattr(error, 'strerror', 'it is no PEM')}") from error
+    print(tokens.made(settings, options.subject, expires or 1, key))
+    return 0
 
 
 def _check(settings: Settings, options: argparse.Namespace) -> int:

@@ -45,6 +45,17 @@ class Unauthorized(QuotesError):
         super().__init__("Unauthorized")
 
 
+class TokenError(QuotesError):
+    """Report a token that cannot be made.
+
+    Args:
+        reason: Why.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"no token: {reason}.")
+
+
 class QuoteNotFound(QuotesError):
     """Report that no quote answers to what was asked."""
 

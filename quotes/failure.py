@@ -72,14 +72,14 @@ def described(error: BaseException, route: str, secrets: Iterable[str] = ()) -> 
     """
     secrets, route = tuple(secrets), route.encode(errors="replace").decode()[:LONGEST_NAME]
     chain = list(_chain(error))
-    places = [list(_places(each.__traceback__)) for each in chain]
-    same = json.dumps([route, [(_kind(each), where[-FRAMES:]) for each, where in zip(chain, places, strict=True)]])
+    # What leads there may differ: a first request goes other ways than a second.
+    same = json.dumps([route, [(_kind(each), list(_places(each.__traceback__))[-1:]) for each in chain]])
     return Failure(
         route,
         _kind(error),
         _told(error, secrets, LONGEST_TEXT),
         tuple(shortened(error, secrets)),
-        hashlib.sha256(same.encode(errors="replace")).hexdigest()[:16],
+        hashlib.sha256(same.encode()).hexdigest()[:16],
     )
 
 

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from quotes.errors import Unauthorized
 from quotes.failure import Failure, described
 from quotes.settings import Instance
 
@@ -40,6 +41,8 @@ def unhandled_exceptions(exception: BaseException, event: Any, context: Any) -> 
     Returns:
         False: the exception is not dealt with, so Lambda tries the event again, and then keeps it as a dead letter.
     """
+    if isinstance(exception, Unauthorized):  # the authorizer's answer to whoever has no right token
+        return False
     with contextlib.suppress(Exception):
         is_request = not event or "httpMethod" in event
         tell(exception, route_of(event), context, BUDGET if is_request else BUDGET_OF_EVENTS)

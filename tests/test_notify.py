@@ -13,6 +13,7 @@ import pytest
 from falcon import testing
 
 from quotes import failure
+from quotes.errors import Unauthorized
 from quotes.gateway import create_handler
 from quotes.notify import BUDGET, QUIET, Notifier, route_of, tell, unhandled_exceptions
 from quotes.resources import create_api
@@ -292,6 +293,14 @@ def test_it_never_raises_and_leaves_the_event_to_lambda(sns: SNS, caplog: pytest
         ("unknown", None, "KeyboardInterrupt"),
     ]
     assert caplog.messages == ["An unhandled exception could not be told."]
+
+
+@pytest.mark.usefixtures("on_lambda")
+def test_whom_the_authorizer_refuses_cannot_ring_the_bell(sns: SNS):
+    event = {"type": "TOKEN", "authorizationToken": "Bearer x", "methodArn": "arn"}
+
+    assert unhandled_exceptions(Unauthorized(), event, SimpleNamespace(aws_request_id="id")) is False
+    assert sns.asked == []
 
 
 def test_off_lambda_nothing_is_sent(aws: pytest.MonkeyPatch, sns: SNS):

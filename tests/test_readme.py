@@ -70,9 +70,14 @@ def test_every_example_is_a_curl_line_or_a_command_of_ours():
     assert len(CURLS) + len(COMMANDS) == len(EXAMPLES)
 
 
+def test_the_card_at_the_top_is_one_that_a_command_made():
+    assert "](docs/card.svg)" in README.partition("\n## ")[0]
+    assert [command for command, _ in CURLS if command.endswith(" --output docs/card.svg")]
+
+
 @pytest.mark.parametrize(("command", "output"), CURLS, ids=[command for command, _ in CURLS])
 def test_a_curl_line_answers_as_printed(
-    served: str, corpus: Corpus, caplog: pytest.LogCaptureFixture, command: str, output: str
+    served: str, corpus: Corpus, caplog: pytest.LogCaptureFixture, tmp_path: Path, command: str, output: str
 ):
     # The health example follows a first request for today's quote, as a reader's would.
     urllib.request.urlopen(f"http://{served}/daily").close()
@@ -81,8 +86,10 @@ def test_a_curl_line_answers_as_printed(
         urllib.request.urlopen(f"http://{served}/{_purpose(command)}?mobile=919028012345").close()
         (code,) = re.findall(r"\[SMS to \+919028012345\] ([0-9]{6}) ", caplog.text)
         command = command.replace("482913", code)
+    (tmp_path / "docs").mkdir()
     answer = subprocess.run(
         ["bash", "-c", f"{command.replace('localhost:8000', served)} --silent --max-time 10"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=True,
@@ -96,6 +103,8 @@ def test_a_curl_line_answers_as_printed(
         assert sorted(json.loads(answer), key=json.dumps) == sorted(json.loads(output), key=json.dumps)
     else:
         assert answer == output
+    for written in (tmp_path / "docs").iterdir():
+        assert written.read_bytes() == (ROOT / "docs" / written.name).read_bytes()
 
 
 @pytest.mark.parametrize(("command", "output"), COMMANDS, ids=[command for command, _ in COMMANDS])

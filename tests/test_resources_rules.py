@@ -32,7 +32,7 @@ PARAMETERS = ["type", "format", "theme", "width", "date", "category", "author", 
         ("image/*", SVG),
         ("image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", SVG),  # Chromium's, for <img>
         ("image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5", SVG),  # Firefox's
-        ("application/json;q=0, text/plain;q=0, */*", SVG),
+        ("application/json;q=0, text/plain;q=0, text/html;q=0, */*", SVG),
     ],
 )
 def test_the_representation_is_what_accept_prefers(
