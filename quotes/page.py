@@ -154,8 +154,9 @@ def _of_today(daily: Daily) -> "Shown":
 
 @functools.lru_cache(maxsize=256)
 def _prefers_html(accept: str) -> bool:
+    """Tell whether a client names HTML and likes nothing better; `*/*` alone has always meant a quote."""
     json, text, *others = MEDIA_TYPES.values()  # what stands first wins where a client likes both as much
     try:
-        return mediatypes.best_match((json, text, HTML, *others), accept) == HTML
+        return HTML in accept and mediatypes.best_match((json, text, HTML, *others), accept) == HTML
     except falcon.InvalidMediaType:
         return False
