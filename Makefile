@@ -11,10 +11,10 @@ export PIPENV_DONT_LOAD_ENV := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve setup deploy smoke undeploy key keys revoke test bench bench-cold format corpus lock
+.PHONY: help install serve setup deploy smoke undeploy key keys revoke dead-letters retry test bench bench-cold fuzz soak format corpus lock
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 install: .venv/up-to-date ## make .venv from Pipfile.lock (with pipenv, which it gets if there is none)
 
@@ -42,6 +42,12 @@ keys: install ## list who has an API key: make keys STAGE=dev_key
 revoke: install ## take an API key away: make revoke STAGE=dev_key NAME=alice
 	@$(RUN) -m deploy revoke $(STAGE) "$(NAME)"
 
+dead-letters: install ## list the events that failed for good: make dead-letters STAGE=production
+	@$(RUN) -m deploy dead-letters $(STAGE)
+
+retry: install ## handle those events again: make retry STAGE=production
+	@$(RUN) -m deploy retry $(STAGE)
+
 test: install ## formatter, linter, types and every test
 	$(RUN) -m ruff format --check
 	$(RUN) -m ruff check
@@ -53,6 +59,12 @@ bench: install ## measure side by side; writes docs/benchmarks.md (needs wrk)
 
 bench-cold: install ## measure cold starts of the package beside a hello world's; writes docs/benchmarks.md
 	$(RUN) -m bench.cold
+
+fuzz: install ## send 50,000 senseless requests and look at every answer (two minutes)
+	$(RUN) -m tests.fuzz
+
+soak: install ## send 500,000 requests while the upstream comes and goes, and look at memory and files (ten minutes)
+	$(RUN) -m bench.soak
 
 format: install ## format the code and mend what the linter can
 	$(RUN) -m ruff format

@@ -3,13 +3,21 @@
 import argparse
 import sys
 
-from deploy import keys
+from deploy import dead_letters, keys
 from deploy.live import deploy, smoke
 from deploy.setup import set_up
 from deploy.stage import StageError
 from deploy.undeploy import undeploy
 
-COMMANDS = {"setup": set_up, "deploy": deploy, "smoke": smoke, "undeploy": undeploy, "keys": keys.listed}
+COMMANDS = {
+    "setup": set_up,
+    "deploy": deploy,
+    "smoke": smoke,
+    "undeploy": undeploy,
+    "keys": keys.listed,
+    "dead-letters": dead_letters.listed,
+    "retry": dead_letters.retry,
+}
 OF_SOMEBODY = {"key": keys.make, "revoke": keys.revoke}
 
 

@@ -4,7 +4,11 @@ import json
 from string import Template
 from typing import Any
 
-SMS_TOPIC, SMS_REGION = "DailyQuoteSubscription", "us-east-1"  # as in quotes/settings.py, which Zappa does not find
+SMS_TOPIC, SMS_REGION, ALERT_TOPIC = (
+    "DailyQuoteSubscription",
+    "us-east-1",
+    "UnhandledException",
+)  # as in quotes/settings.py, which Zappa does not find
 
 
 def fill_in(cli: Any) -> None:
@@ -41,6 +45,8 @@ def filled_in(policy: str, cli: Any, account: str) -> str:
         "sms_topic": sms_topic(cli, account),
         "task_topic": f"arn:aws:sns:{place}:{tasks}-zappa-async" if is_sns else "",
         "task_function": _function_arn(tasks, place) if is_elsewhere and not is_sns else "",
+        "alert_topic": alert_topic(cli, account),
+        "vpc": "*" if cli.stage_config.get("vpc_config") else "",  # Lambda asks for no less (AWSLambdaVPCAccess…)
         "dead_letters": cli.stage_config.get("dead_letter_arn", ""),
     }
     document = json.loads(Template(policy).substitute(names))
@@ -57,6 +63,17 @@ def sms_topic(cli: Any, account: str) -> str:
     """
     region, name = (cli.aws_environment_variables.get(f"QUOTES_SMS_{name}") for name in ("REGION", "TOPIC"))
     return f"arn:aws:sns:{region or SMS_REGION}:{account}:{name or SMS_TOPIC}"
+
+
+def alert_topic(cli: Any, account: str) -> str:
+    """Return the ARN of the topic that a stage's unhandled exceptions go to.
+
+    Args:
+        cli: Zappa's command line, with the stage's settings loaded.
+        account: The number of the AWS account.
+    """
+    name = cli.aws_environment_variables.get("QUOTES_ALERT_TOPIC") or ALERT_TOPIC
+    return f"arn:aws:sns:{cli.zappa.boto_session.region_name}:{account}:{name}"
 
 
 def _function_arn(function: str, place: str) -> str:

@@ -1,4 +1,4 @@
-"""Set an AWS account up for a stage: the bucket, the remote environment, the topic of dead letters.
+"""Set an AWS account up for a stage: the bucket, the remote environment, what holds dead letters.
 
 Everything here can be done again: what is there already stays, or is brought to what it should be.
 """
@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy import stage
-from deploy.policy import filled_in
+from deploy import dead_letters, stage
+from deploy.policy import alert_topic, filled_in
 from deploy.stage import StageError
 from quotes.errors import SettingError
 from quotes.settings import Settings, variables
@@ -47,10 +47,10 @@ def set_up(name: str) -> Iterator[str]:
         cli.zappa.attach_policy = filled_in(cli.zappa.attach_policy, cli, account)
         cli.zappa.create_iam_roles()  # now, for a role needs some seconds until Lambda may use it
         yield f"role {cli.zappa.role_name}: there"
-        topic = cli.stage_config.get("dead_letter_arn", "")
-        if topic.startswith("arn:aws:sns:"):
-            cli.zappa.boto_client("sns").create_topic(Name=topic.rpartition(":")[2])
-            yield f"topic {topic}: there"
+        yield from dead_letters.hold(cli)
+        alerts = alert_topic(cli, account)
+        cli.zappa.boto_client("sns").create_topic(Name=alerts.rpartition(":")[2])
+        yield f"topic {alerts}: there; unhandled exceptions are told to who subscribes to it"
     except (BotoCoreError, ClientError) as error:
         raise StageError(f"AWS: {error}") from error
 
@@ -74,7 +74,11 @@ def local_environment(name: str) -> tuple[Path, dict[str, str] | None]:
         raise StageError(f"{shown}: is no JSON") from None
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
         raise StageError(f'{shown}: is not of the form {{"NAME": "value"}}')
-    misplaced = [name for name in ("QUOTES_SMS_TOPIC", "QUOTES_SMS_REGION", "QUOTES_TASK_FUNCTION") if name in given]
+    misplaced = [
+        name
+        for name in ("QUOTES_ALERT_TOPIC", "QUOTES_SMS_TOPIC", "QUOTES_SMS_REGION", "QUOTES_TASK_FUNCTION")
+        if name in given
+    ]
     misplaced += ["DATABASE_URL"] if given.get("DATABASE_URL", "").startswith("s3://") else []
     if misplaced:
         where = "belongs into aws_environment_variables in zappa_settings.json, for the role's policy is made from it"

@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from deploy import keys, policy, stage
+from deploy import dead_letters, keys, policy, stage
 from deploy.stage import StageError
 
 
@@ -27,10 +27,7 @@ def undeploy(name: str) -> Iterator[str]:
         yield from keys.remove_all(cli)
         yield from _remove_domain(cli)
         yield from _remove_role(cli.zappa)
-        topic = cli.stage_config.get("dead_letter_arn", "")
-        if topic.startswith("arn:aws:sns:"):
-            cli.zappa.boto_client("sns").delete_topic(TopicArn=topic)
-            yield f"topic {topic}: gone"
+        yield from dead_letters.remove(cli)
         yield from _topics(cli)
     except (BotoCoreError, ClientError) as error:
         raise StageError(f"AWS: {error}") from error
@@ -56,6 +53,7 @@ def _topics(cli: Any) -> Iterator[str]:
         tasks = f"arn:aws:sns:{region}:{account}:{cli.lambda_name}-zappa-async"
         cli.zappa.boto_client("sns").delete_topic(TopicArn=tasks)
         yield f"topic {tasks}: gone"
+    yield from _alerts(cli.zappa.boto_client("sns"), policy.alert_topic(cli, account))
     topic = policy.sms_topic(cli, account)
     sns = cli.zappa.boto_session.client("sns", region_name=topic.split(":")[3])
     try:
@@ -63,6 +61,19 @@ def _topics(cli: Any) -> Iterator[str]:
     except sns.exceptions.NotFoundException:
         return
     yield f"topic {topic}: stays, with the numbers that are subscribed; delete it yourself"
+
+
+def _alerts(sns: Any, topic: str) -> Iterator[str]:
+    """Remove the topic of unhandled exceptions where nobody listens; whoever needs it, another stage too, makes it."""
+    try:
+        listening = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    except sns.exceptions.NotFoundException:
+        return
+    if listening:
+        yield f"topic {topic}: stays, with those who are told of failures; delete it yourself"
+        return
+    sns.delete_topic(TopicArn=topic)
+    yield f"topic {topic}: gone"
 
 
 def _remove_domain(cli: Any) -> Iterator[str]:

@@ -1,21 +1,21 @@
-"""The command line: `python -m quotes serve|today|random|check|state`."""
+"""The command line: `python -m quotes serve|today|random|state|token|check`."""
 
 import argparse
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from quotes import __version__, parameters
+from quotes import __version__, parameters, tokens
 from quotes.database import Database, open_database
-from quotes.errors import CorpusError, ParameterError, QuotesError, SettingError, StateUnavailable
+from quotes.errors import CorpusError, ParameterError, QuotesError, SettingError, StateUnavailable, TokenError
 from quotes.parameters import MOST_AT_ONCE
 from quotes.representations import TEXT, represent, represent_many
 from quotes.service import Service
 from quotes.settings import Settings, database_url
 
-WORKERS, THREADS = 2, 16  # a thread that waits for a slow upstream keeps nobody else waiting
-REQUEST_TIMEOUT = 30  # seconds, after which gunicorn restarts a worker that hangs
+LONGEST_TOKEN = 366 * 24 * 60 * 60  # seconds
 
 EXAMPLES = """\
 examples:
@@ -25,6 +25,7 @@ examples:
   python -m quotes random --category love   print a random quote about love
   python -m quotes random --count 3 --max-length 80
   python -m quotes state copy sqlite:///quotes.db s3://bucket/quotes.db
+  python -m quotes token --subject alice    print a bearer token for a stage with an authorizer
   python -m quotes check                    say what is wrong, and how to mend it
 """
 
@@ -79,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
     copy.add_argument("target", metavar="TO", help="a DATABASE_URL")
     copy.set_defaults(run=_copy)
 
+    token = commands.add_parser("token", help="print a bearer token that the authorizer takes, for trying it")
+    token.add_argument("--subject", metavar="S", default="test", help="whom it is for (%(default)s)")
+    token.add_argument("--expires", metavar="SECONDS", default="3600", help="in how many seconds (%(default)s)")
+    token.add_argument("--key", metavar="FILE", type=Path, help="private key in PEM, for RS256 and ES256")
+    token.set_defaults(run=_token)
+
     check = commands.add_parser("check", help="look at settings, corpus, database and upstream")
     check.set_defaults(run=_check)
     return parser
@@ -87,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
 def _serve(settings: Settings, options: argparse.Namespace) -> int:
     from gunicorn.app.base import BaseApplication
 
-    from quotes import access_log
+    from quotes import server
 
     # Others' debug lines stay off: botocore's hold session tokens.
     level = logging.getLevelNamesMapping()[settings.log_level]
@@ -97,13 +104,8 @@ def _serve(settings: Settings, options: argparse.Namespace) -> int:
     class Server(BaseApplication):
         def load_config(self) -> None:
             self.cfg.set("bind", f"{settings.host}:{settings.port}")
-            self.cfg.set("workers", WORKERS)
-            self.cfg.set("threads", THREADS)
-            self.cfg.set("timeout", REQUEST_TIMEOUT)
-            self.cfg.set("control_socket_disable", True)  # it would make ~/.gunicorn
-            self.cfg.set("accesslog", "-")
-            self.cfg.set("access_log_format", access_log.FORMAT)
-            self.cfg.set("logger_class", access_log.AccessLog)
+            for name in vars(server).keys() & self.cfg.settings.keys():
+                self.cfg.set(name, getattr(server, name))
 
         def load(self) -> Any:
             from quotes.resources import create_api
@@ -154,6 +156,21 @@ def _named_database(name: str, url: str) -> Database:
         return open_database(database_url(url))
     except ValueError as error:
         raise SettingError(name, str(error)) from error
+
+
+def _token(settings: Settings, options: argparse.Namespace) -> int:
+    expires = parameters.integer({"expires": options.expires}, "expires", 1, LONGEST_TOKEN)
+    is_secret = settings.jwt_algorithm == "HS256"
+    if is_secret and options.key:
+        raise TokenError("--key is for RS256 and ES256, and QUOTES_JWT_ALGORITHM is HS256")
+    if not is_secret and not options.key:
+        raise TokenError(f"QUOTES_JWT_ALGORITHM is {settings.jwt_algorithm}, so --key has to name the private key")
+    try:
+        key = options.key.read_text(encoding="ascii") if options.key else None
+    except (OSError, ValueError) as error:
+        raise TokenError(f"{options.key} cannot be read: {getattr(error, 'strerror', 'it is no PEM')}") from error
+    print(tokens.made(settings, options.subject, expires or 1, key))
+    return 0
 
 
 def _check(settings: Settings, options: argparse.Namespace) -> int:

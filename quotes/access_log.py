@@ -8,7 +8,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
-FORMAT = '%(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms'
+FORMAT = '%(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms %({quotes.whence}e)s'
 
 
 class AccessLog(Logger):

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 from quotes.corpus import Corpus
 from quotes.database import Database
@@ -24,18 +24,21 @@ STATE_LEFT_ALONE_FOR = 5.0  # seconds, after it failed
 log = logging.getLogger(__name__)
 
 
-class Daily(NamedTuple):
+@dataclass(frozen=True)
+class Daily:
     """Hold a day's quote.
 
     Attributes:
         day: The calendar day.
         quote: Its quote.
         on_record: False while the state cannot be reached: the quote is then the corpus's pick, and not kept.
+        whence: Where it was found: in memory, in the state, or, decided just now, in the corpus or at the upstream.
     """
 
     day: dt.date
     quote: Quote
     on_record: bool
+    whence: str = field(default="memory", compare=False)
 
 
 class DailyQuotes:
@@ -83,6 +86,11 @@ class DailyQuotes:
         """Return when a day is over, in seconds since 1970."""
         return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self._timezone).timestamp()
 
+    def start_of(self, day: dt.date) -> dt.datetime:
+        """Return a day's first moment, in the service's time zone."""
+        midnight = dt.datetime.combine(day, dt.time(), self._timezone)
+        return midnight.astimezone(dt.UTC).astimezone(self._timezone)  # where clocks skip midnight, it is later
+
     def quote_of_today(self) -> Daily:
         """Return today's quote, deciding and storing it where nobody has yet."""
         day = self.today()
@@ -91,7 +99,7 @@ class DailyQuotes:
             return Daily(day, quote, on_record=True)
         # One thread decides and the others wait to find it decided; not for a state that is down.
         if not self._deciding.acquire(timeout=0 if self._state_is_down else LONGEST_WAIT):
-            return Daily(day, self._corpus.of_day(day), on_record=False)
+            return Daily(day, self._corpus.of_day(day), on_record=False, whence="corpus")
         try:
             quote = self._known.get(day)
             return Daily(day, quote, on_record=True) if quote else self._decide(day)
@@ -109,10 +117,32 @@ class DailyQuotes:
             daily = self.quote_of_today()
             if daily.day == day:  # it is not over by now
                 return daily
-        quote = self._known.get(day) or self._stored(day)
+        known = self._known.get(day)
+        quote = known or self._stored(day)
         if quote is None:
             raise QuoteNotFound(f"No quote is on record for {day}.")
-        return Daily(day, quote, on_record=True)
+        return Daily(day, quote, on_record=True, whence="memory" if known else "state")
+
+    def latest(self, count: int) -> list[Daily]:
+        """Return the last quotes on record, the newest first: today's, decided where nobody has, and those before it.
+
+        Args:
+            count: How many at most.
+
+        Raises:
+            StateUnavailable: The record cannot be read, or today's quote not be put on it now.
+        """
+        from quotes import models
+
+        today = self.quote_of_today()
+        if not today.on_record:
+            raise StateUnavailable("Today's quote is not on record.")
+        # Earlier days get no quote any more, so a copy that has today's has all.
+        rows = self._database.read(
+            lambda db: models.latest_quotes(db, today.day, count),
+            is_final=lambda rows: bool(rows) and rows[0][0] == today.day,
+        )
+        return [Daily(day, quote, on_record=True) for day, quote in rows]
 
     def is_stored(self, day: dt.date) -> bool:
         """Tell whether a day's quote is on record, asking the database.
@@ -127,15 +157,20 @@ class DailyQuotes:
     def _decide(self, day: dt.date) -> Daily:
         if self._monotonic() >= self._ask_state_from:
             try:
-                quote = self._stored(day) or self._store(day, self._choose(day))
+                quote, whence = self._stored(day), "state"
+                if quote is None:
+                    chosen = self._choose(day)
+                    quote = self._store(day, chosen)
+                    if quote == chosen:  # and not what another instance stored first
+                        whence = "corpus" if quote.id else "upstream"
             except StateUnavailable as error:
                 self._state_is_down = True
                 self._ask_state_from = self._monotonic() + STATE_LEFT_ALONE_FOR
                 log.error("Today's quote is the corpus's pick, unrecorded: %s", error)
             else:
                 self._state_is_down = False
-                return Daily(day, quote, on_record=True)
-        return Daily(day, self._corpus.of_day(day), on_record=False)
+                return Daily(day, quote, on_record=True, whence=whence)
+        return Daily(day, self._corpus.of_day(day), on_record=False, whence="corpus")
 
     def _choose(self, day: dt.date) -> Quote:
         # Instances that share no record agree only if each takes the corpus's pick.

@@ -38,6 +38,24 @@ class QuoteTypeError(ParameterError):
         super().__init__("type", "is neither 'daily' nor 'random'")
 
 
+class Unauthorized(QuotesError):
+    """Refuse a request; API Gateway answers 401 to exactly this message of its authorizer, and 500 to any other."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
+class TokenError(QuotesError):
+    """Report a token that cannot be made.
+
+    Args:
+        reason: Why.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"no token: {reason}.")
+
+
 class QuoteNotFound(QuotesError):
     """Report that no quote answers to what was asked."""
 
@@ -97,6 +115,13 @@ class TextMayBeSent(TextsUnavailable):
 
 class TaskNotStarted(QuotesError):
     """Report that an asynchronous task was not taken."""
+
+
+class DeliberateFailure(QuotesError):
+    """Fail on purpose, so that somebody sees what becomes of a failure."""
+
+    def __init__(self) -> None:
+        super().__init__("This task fails on purpose.")
 
 
 class PublishedElsewhere(QuotesError):

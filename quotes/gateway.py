@@ -10,11 +10,14 @@ import logging
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 from urllib.parse import quote, unquote
 
 import apig_wsgi
+
+from quotes.redaction import redacted
 
 Event = dict[str, Any]
 Answer = dict[str, Any]
@@ -36,14 +39,14 @@ def create_handler(app: WSGI, stage: ModuleType) -> Callable[[Event, Any], Answe
     adapter = apig_wsgi.make_lambda_handler(_mounted(app, stage), stage.BINARY_SUPPORT, text)
 
     def handler(event: Event, context: Any) -> Answer:
-        begun = time.perf_counter()
+        begun, told = time.perf_counter(), _Told()
         try:
-            answer = adapter(event, context)
+            answer = adapter(event | {_TOLD: told}, context)
         except Exception as error:  # as Zappa's handler: the client gets an answer, the stage is told
             log.exception("A request failed outside the application.")
             tell_exception_handler(stage, error, event, context)
             answer = dict(_FAILED)
-        _write_line(event, answer, time.perf_counter() - begun)
+        _write_line(event, answer, time.perf_counter() - begun, told)
         return answer
 
     return handler
@@ -72,6 +75,16 @@ def is_keep_warm(event: Event) -> bool:
     return event.get("detail-type") == "Scheduled Event" and rule.endswith(".keep_warm_callback")
 
 
+@dataclass
+class _Told:
+    """Hold what the application says of a request, for the log."""
+
+    route: str | None = None
+    whence: str | None = None
+
+
+_TOLD = "quotes.told"  # in an event, on its way to the application
+
 _FAILED = {
     "statusCode": 500,
     "headers": {
@@ -91,7 +104,10 @@ def _mounted(app: WSGI, stage: ModuleType) -> WSGI:
         environ["SCRIPT_NAME"] = script_name.encode().decode("latin-1")
         environ["PATH_INFO"] = path.encode().decode("latin-1")  # PEP 3333: bytes, as Latin-1
         environ["REMOTE_ADDR"] = _client(event)
-        return app(environ, start_response)
+        try:
+            return app(environ, start_response)
+        finally:
+            event[_TOLD].route, event[_TOLD].whence = environ.get("quotes.route"), environ.get("quotes.whence")
 
     return wsgi
 
@@ -121,10 +137,13 @@ def _client(event: Event) -> str:
     return identity.get("sourceIp") or "127.0.0.1"
 
 
-def _write_line(event: Event, answer: Answer, seconds: float) -> None:
-    """Log a request as `serve` does; no query, which may hold what is nobody's business."""
-    request = f"{event['httpMethod']} {quote(event['path'], safe='/%')}"
+def _write_line(event: Event, answer: Answer, seconds: float, told: _Told) -> None:
+    """Log a request; no query, which may hold what is nobody's business, and nothing else that may be a number."""
+    path = told.route or quote(redacted(unquote(event["path"]), longest=200), safe="/[]")
     body = (answer.get("body") or "").encode()
     size = len(b64decode(body)) if answer.get("isBase64Encoded") else len(body)
     took = round(seconds * 1000)
-    log.info('%s "%s" %s %s bytes %s ms', _client(event), request, answer["statusCode"], size, took)
+    status = answer["statusCode"]
+    line = (event["httpMethod"], path, _client(event), status, size, took)
+    fields = {"route": told.route, "status": status, "milliseconds": took, "whence": told.whence}
+    log.info("%s %s %s %s %s bytes %s ms", *line, extra=fields)

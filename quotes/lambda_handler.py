@@ -12,7 +12,7 @@ import os
 from types import ModuleType
 from typing import Any
 
-from quotes import gateway
+from quotes import gateway, json_log
 from quotes.s3_object import S3Object, Unclear
 from quotes.settings import Role
 
@@ -44,8 +44,9 @@ def prepare(stage: ModuleType) -> None:
     The remote environment first, then what the package says; either overrides what Lambda was configured with.
     """
     logging.getLogger().setLevel(stage.LOG_LEVEL)
-    os.environ.update(remote_environment(getattr(stage, "REMOTE_ENV", "") or ""))
     own = {"SERVERTYPE": "AWS Lambda", "FRAMEWORK": "Zappa", "PROJECT": stage.PROJECT_NAME, "STAGE": stage.API_STAGE}
+    os.environ.update(own)  # for who tells of it, if the next line fails
+    os.environ.update(remote_environment(getattr(stage, "REMOTE_ENV", "") or ""))
     os.environ.update(own | stage.ENVIRONMENT_VARIABLES)
 
 
@@ -95,6 +96,12 @@ def _read(file: S3Object) -> bytes | None:
     raise AssertionError("unreachable")
 
 
+json_log.use()
 _stage = importlib.import_module("zappa_settings")
-prepare(_stage)
-_answer = gateway.create_handler(getattr(importlib.import_module(_stage.APP_MODULE), _stage.APP_FUNCTION), _stage)
+try:
+    prepare(_stage)
+    _app = getattr(importlib.import_module(_stage.APP_MODULE), _stage.APP_FUNCTION)
+except Exception as error:
+    gateway.tell_exception_handler(_stage, error, {}, None)
+    raise
+_answer = gateway.create_handler(_app, _stage)

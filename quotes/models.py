@@ -39,6 +39,20 @@ def stored_quote(db: peewee.Database, day: dt.date) -> Quote | None:
     return Quote(*rows[0]) if rows else None
 
 
+def latest_quotes(db: peewee.Database, last: dt.date, count: int) -> list[tuple[dt.date, Quote]]:
+    """Return the quotes on record for the days up to one, the newest first.
+
+    Args:
+        db: The database.
+        last: The newest day.
+        count: How many days at most; days without a quote are passed over.
+    """
+    columns = (DailyQuote.day, DailyQuote.quote, DailyQuote.author, DailyQuote.category, DailyQuote.source)
+    asked = DailyQuote.select(*columns, DailyQuote.quote_id).where(DailyQuote.day <= last)
+    rows = asked.order_by(DailyQuote.day.desc()).limit(count).tuples().execute(db)
+    return [(day, Quote(*quote)) for day, *quote in rows]
+
+
 def store_quote(db: peewee.Database, day: dt.date, quote: Quote, now: dt.datetime) -> Quote:
     """Put a quote on record for a day unless one is there; return the one that is there now.
 

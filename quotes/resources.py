@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 
 import falcon
 
-from quotes import __version__, documentation_resources, parameters, problems, subscription_resources
+from quotes import __version__, diagnostics, documentation_resources, page, parameters, problems, subscription_resources
 from quotes.answers import FORM_PARAMETERS, IMMUTABLE, NO_STORE, asked_form, etag_of, send, send_cacheable
 from quotes.corpus import Filters
 from quotes.daily import Daily, DailyQuotes
+from quotes.edges import Edges
 from quotes.errors import CorpusError, ParameterError, QuoteNotFound, QuoteTypeError, StateUnavailable
+from quotes.feed import FeedResource
+from quotes.quote import Quote
 from quotes.representations import CARD, Form, represent, represent_many
 from quotes.service import Service
 from quotes.settings import Settings
@@ -32,7 +35,10 @@ class EveryAnswer:
     """Set the headers that every answer carries, errors too."""
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool) -> None:
-        """Allow every origin to read the answer, and nobody to guess at its type."""
+        """Allow every origin to read the answer, and nobody to guess at its type; tell the log what was answered."""
+        req.env["quotes.route"] = req.uri_template
+        if whence := getattr(resp.context, "whence", None):
+            req.env["quotes.whence"] = whence
         resp.set_header("Access-Control-Allow-Origin", "*")
         resp.set_header("X-Content-Type-Options", "nosniff")
         if req.method == "OPTIONS":
@@ -72,10 +78,16 @@ class DailyResource:
         form = asked_form(req, resp, given)
         now = self._daily.time()
         if "date" in given:
-            ready = self._made(form, self._daily.quote_of(parameters.day(given, "date", self._daily.today())))
+            daily = self._daily.quote_of(parameters.day(given, "date", self._daily.today()))
+            ready, whence = self._made(form, daily), daily.whence
         else:
             kept = self._ready.get(form)
-            ready = kept if kept and kept.ends > now else self._keep(form, self._daily.quote_of_today())
+            if kept and kept.ends > now:
+                ready, whence = kept, "memory"
+            else:
+                daily = self._daily.quote_of_today()
+                ready, whence = self._keep(form, daily), daily.whence
+        resp.context.whence = whence
         if not ready.on_record:  # it may not be the day's quote after all: nobody may keep it
             send(resp, form.media_type, ready.body)
         else:
@@ -122,24 +134,30 @@ class RandomResource:
         count, filters = parameters.count(given), parameters.filters(given)
         if form.name == CARD.name and (count or 1) > 1:
             raise ParameterError("count", "is more than 1, and a card shows one quote")
-        body = self._one(form, filters) if count is None else self._many(form, filters, count)
+        body, whence = self._one(form, filters) if count is None else self._many(form, filters, count)
         if not body:
             asked = " and ".join(f"{name} '{given[name]}'" for name in Filters._fields if name in given)
             raise QuoteNotFound(f"No quote matches {asked}.")
+        resp.context.whence = whence
         send(resp, form.media_type, body)
 
-    def _one(self, form: Form, filters: Filters) -> bytes | None:
+    def _one(self, form: Form, filters: Filters) -> tuple[bytes | None, str]:
         if self._service.is_corpus_asked(filters):
             numbers = self._service.corpus.draw(1, filters)
-            return self._ready(form, numbers[0]) if numbers else None
-        return represent(form, self._service.random(1, filters)[0])
+            return self._ready(form, numbers[0]) if numbers else None, "corpus"
+        quotes = self._service.random(1, filters)
+        return represent(form, quotes[0]), _whence(quotes)
 
-    def _many(self, form: Form, filters: Filters, count: int) -> bytes | None:
+    def _many(self, form: Form, filters: Filters, count: int) -> tuple[bytes | None, str]:
         quotes = self._service.random(count, filters)
-        return represent_many(form, quotes) if quotes else None
+        return represent_many(form, quotes) if quotes else None, _whence(quotes)
 
     def _represent(self, form: Form, n: int) -> bytes:
         return represent(form, self._service.corpus.numbered(n))
+
+
+def _whence(quotes: list[Quote]) -> str:
+    return "upstream" if any(quote.id is None for quote in quotes) else "corpus"
 
 
 class QuoteResource:
@@ -217,15 +235,18 @@ def create_api(settings: Settings, service: Service | None = None) -> "falcon.Ap
     """
     logging.getLogger("quotes").setLevel(settings.log_level)
     service = service or Service.of(settings)
-    app = falcon.App(media_type="application/json", middleware=[EveryAnswer()])
+    middleware: list[Any] = [EveryAnswer(), Edges()]
+    app = falcon.App(media_type="application/json", middleware=middleware)
     problems.add_to(app)
     daily, random = DailyResource(service.daily), RandomResource(service)
-    app.add_route("/", random)
+    page.add_to(app, service, settings, random)
     app.add_route("/quote", QuoteResource(daily, random))
     app.add_route("/daily", daily)
+    app.add_route("/feed.atom", FeedResource(service.daily, settings))
     app.add_route("/health", HealthResource(service))
     subscription_resources.add_to(app, service.subscriptions, settings)
     documentation_resources.add_to(app, settings)
+    diagnostics.add_to(app, settings)
     return app
 
 

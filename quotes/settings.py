@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from quotes import token_key
 from quotes.errors import SettingError
 from quotes.phone import REGIONS
 
@@ -86,6 +87,12 @@ def _log_level(value: str) -> str:
     if value.upper() not in LOG_LEVELS:
         raise ValueError(f"is none of {', '.join(LOG_LEVELS)}")
     return value.upper()
+
+
+def _switch(value: str) -> bool:
+    if value not in ("0", "1"):
+        raise ValueError("is neither 0 nor 1")
+    return value == "1"
 
 
 def _port(value: str) -> int:
@@ -168,6 +175,59 @@ class Role:
         return cls(key, secret, token, region, endpoint)
 
 
+@dataclass(frozen=True)
+class Instance:
+    """Hold what an instance of the function knows of itself, even where its settings are not usable.
+
+    Attributes:
+        function: The function's name.
+        region: Its region.
+        stage: The stage's name.
+        alert_topic: The name of the topic that unhandled exceptions go to.
+        secrets: Values that no message may hold.
+    """
+
+    function: str
+    region: str
+    stage: str
+    alert_topic: str
+    secrets: tuple[str, ...] = field(repr=False)
+
+    @classmethod
+    def of_function(cls, environ: Mapping[str, str] = os.environ) -> "Instance | None":
+        """Return the instance of a Lambda function that this process is, None where it is none."""
+        function = environ.get("AWS_LAMBDA_FUNCTION_NAME")
+        if not function:
+            return None
+        try:
+            topic = _topic(environ.get("QUOTES_ALERT_TOPIC", "").strip() or Settings.alert_topic)
+        except ValueError:
+            topic = Settings.alert_topic  # which is what will be told
+        values = {environ.get(name, "").strip() for name in SECRETS}
+        passwords = {environ.get(name, "").partition("://")[2].rpartition("@")[0].partition(":")[2] for name in SECRETS}
+        secrets = values | passwords | {unquote(password) for password in passwords}
+        region = environ.get("AWS_REGION") or "us-east-1"
+        return cls(function, region, environ.get("STAGE") or function, topic, tuple(sorted(secrets - {""})))
+
+
+SECRETS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "DATABASE_URL",
+    "Mashape_API_Endpoint",
+    "QUOTES_JWT_KEY",
+    "QUOTES_OTP_SECRET",
+    "X_Mashape_Key",
+)
+
+
+def trace_id(environ: Mapping[str, str] = os.environ) -> str | None:
+    """Return the id of the trace that Lambda is in the middle of (AWS X-Ray developer guide, "Tracing header")."""
+    found = re.search(r"\bRoot=(1-[0-9a-f]{8}-[0-9a-f]{24})\b", environ.get("_X_AMZN_TRACE_ID", ""))
+    return found[1] if found else None
+
+
 def _setting(
     variable: str, default: Any, parse: Callable[[str], Any], help_text: str, *, is_secret: bool = False
 ) -> Any:
@@ -220,6 +280,24 @@ class Settings:
         "QUOTES_TASK_FUNCTION", None, _function, "another Lambda function that runs the tasks"
     )
     task_region: str | None = _setting("QUOTES_TASK_REGION", None, _region, "the region of that function")
+    jwt_key: str = _setting(
+        "QUOTES_JWT_KEY",
+        "",
+        token_key.parse,
+        "key that the authorizer checks tokens with: a secret, or a public key in PEM; without it nobody may",
+        is_secret=True,
+    )
+    jwt_algorithm: str = _setting(
+        "QUOTES_JWT_ALGORITHM", "HS256", _one_of(token_key.ALGORITHMS), "of the tokens: HS256, RS256 or ES256"
+    )
+    jwt_audience: str | None = _setting("QUOTES_JWT_AUDIENCE", None, _text, "`aud` that tokens have to have")
+    jwt_issuer: str | None = _setting("QUOTES_JWT_ISSUER", None, _text, "`iss` that tokens have to have")
+    alert_topic: str = _setting(
+        "QUOTES_ALERT_TOPIC", "UnhandledException", _topic, "name of the topic on SNS that unhandled exceptions go to"
+    )
+    diagnostics: bool = _setting(
+        "QUOTES_DIAGNOSTICS", False, _switch, "1: /async-failure starts a task that fails, to see where it ends up"
+    )
     log_level: str = _setting("LOG_LEVEL", "INFO", _log_level, ", ".join(LOG_LEVELS))
     port: int = _setting("PORT", 8000, _port, "port that `serve` listens on")
     host: str = _setting("HOST", "127.0.0.1", _text, "address that `serve` listens on; 0.0.0.0 for every interface")
@@ -252,7 +330,13 @@ class Settings:
                     raise SettingError(variable, str(error)) from None
         if environ.get("QUOTES_SMS", "").strip() == "sns" and "otp_secret" not in values:
             raise SettingError("QUOTES_OTP_SECRET", "is not set, but QUOTES_SMS=sns needs it: `openssl rand -hex 32`")
-        return cls(**values)
+        settings = cls(**values)
+        if settings.jwt_key:
+            try:
+                token_key.check(settings.jwt_key, settings.jwt_algorithm)
+            except ValueError as error:
+                raise SettingError("QUOTES_JWT_KEY", str(error)) from None
+        return settings
 
 
 def variables() -> set[str]:

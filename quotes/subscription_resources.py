@@ -13,12 +13,12 @@ from typing import Any
 import falcon
 
 from quotes import parameters, phone
+from quotes.edges import body_of
 from quotes.errors import ParameterError
 from quotes.settings import Settings
 from quotes.subscriptions import Purpose, Subscriptions
 
 PARAMETERS = frozenset({"mobile", "otp"})
-LONGEST_BODY = 10_000  # bytes
 DONE = {
     "subscribe": "Congratulations!!! You have successfully subscribed for daily famous quote.",
     "unsubscribe": "You have successfully unsubscribed from daily famous quote. See you again.",
@@ -97,9 +97,7 @@ def _body(req: falcon.Request) -> Mapping[str, str]:
     if media_type not in ("application/x-www-form-urlencoded", "application/json"):
         detail = "Send a form (application/x-www-form-urlencoded) or JSON (application/json)."
         raise falcon.HTTPUnsupportedMediaType(description=detail)
-    if (req.content_length or 0) > LONGEST_BODY:
-        raise falcon.HTTPContentTooLarge(description=f"A body has at most {LONGEST_BODY} bytes here.")
-    body = req.bounded_stream.read(LONGEST_BODY)
+    body = body_of(req)
     if media_type == "application/json":
         return parameters.read_json(body, PARAMETERS)
     return parameters.read(body.decode("latin-1"), PARAMETERS)

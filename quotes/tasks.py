@@ -12,7 +12,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from zappa.asynchronous import AsyncException, run, task
 
-from quotes.errors import TaskNotStarted
+from quotes.errors import DeliberateFailure, TaskNotStarted
 from quotes.service import Service
 from quotes.settings import Settings
 
@@ -41,8 +41,15 @@ def async_publish(day: str) -> None:
     _service().publishing.publish(dt.date.fromisoformat(day))
 
 
+@task
+def async_failure() -> None:
+    """Fail, to show what becomes of a task that does."""
+    raise DeliberateFailure
+
+
 TASKS = {
-    function.__name__: function for function in (async_send_otp, async_subscribe, async_unsubscribe, async_publish)
+    function.__name__: function
+    for function in (async_send_otp, async_subscribe, async_unsubscribe, async_publish, async_failure)
 }
 
 

@@ -29,7 +29,7 @@ def send(port: int, request_line: str, *headers: str) -> int:
 @pytest.mark.parametrize(
     ("command", "line"),
     [
-        ([sys.executable, "-m", "quotes", "serve"], r'127\.0\.0\.1 "GET /subscribe HTTP/1\.1" 400 \d+ bytes \d+ ms'),
+        ([sys.executable, "-m", "quotes", "serve"], r'127\.0\.0\.1 "GET /subscribe HTTP/1\.1" 400 \d+ bytes \d+ ms -'),
         ([*GUNICORN, *LOGGING], r'127\.0\.0\.1 - - \[.*\] "GET /subscribe HTTP/1\.1" 400 \d+ "http://localhost/" "-"'),
         (
             [*GUNICORN, *LOGGING, f"--access-logformat={EVERYTHING}"],

@@ -64,6 +64,18 @@ def test_each_day_has_a_quote_of_its_own(database: Database) -> None:
     assert [stored(database, DAY + dt.timedelta(days=n)) for n in range(3)] == [FIRST, SECOND, None]
 
 
+def test_the_latest_quotes_are_those_of_the_last_days_that_have_one(database: Database) -> None:
+    days = [DAY - dt.timedelta(days=n) for n in (-1, 0, 1, 5, 9)]
+    for n, day in enumerate(days):
+        store(database, day, FIRST if n % 2 else SECOND)
+
+    assert database.read(lambda db: models.latest_quotes(db, DAY, 3)) == [
+        (days[1], FIRST),
+        (days[2], SECOND),
+        (days[3], FIRST),
+    ]
+
+
 @pytest.mark.parametrize("day", [dt.date.min, dt.date(2024, 2, 29), dt.date.max])
 def test_every_day_of_the_calendar_can_be_stored(database: Database, day: dt.date) -> None:
     store(database, day, FIRST)

@@ -70,9 +70,14 @@ def test_every_example_is_a_curl_line_or_a_command_of_ours():
     assert len(CURLS) + len(COMMANDS) == len(EXAMPLES)
 
 
+def test_the_card_at_the_top_is_one_that_a_command_made():
+    assert "](docs/card.svg)" in README.partition("\n## ")[0]
+    assert [command for command, _ in CURLS if command.endswith(" --output docs/card.svg")]
+
+
 @pytest.mark.parametrize(("command", "output"), CURLS, ids=[command for command, _ in CURLS])
 def test_a_curl_line_answers_as_printed(
-    served: str, corpus: Corpus, caplog: pytest.LogCaptureFixture, command: str, output: str
+    served: str, corpus: Corpus, caplog: pytest.LogCaptureFixture, tmp_path: Path, command: str, output: str
 ):
     # The health example follows a first request for today's quote, as a reader's would.
     urllib.request.urlopen(f"http://{served}/daily").close()
@@ -81,8 +86,10 @@ def test_a_curl_line_answers_as_printed(
         urllib.request.urlopen(f"http://{served}/{_purpose(command)}?mobile=919028012345").close()
         (code,) = re.findall(r"\[SMS to \+919028012345\] ([0-9]{6}) ", caplog.text)
         command = command.replace("482913", code)
+    (tmp_path / "docs").mkdir()
     answer = subprocess.run(
         ["bash", "-c", f"{command.replace('localhost:8000', served)} --silent --max-time 10"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=True,
@@ -96,6 +103,8 @@ def test_a_curl_line_answers_as_printed(
         assert sorted(json.loads(answer), key=json.dumps) == sorted(json.loads(output), key=json.dumps)
     else:
         assert answer == output
+    for written in (tmp_path / "docs").iterdir():
+        assert written.read_bytes() == (ROOT / "docs" / written.name).read_bytes()
 
 
 @pytest.mark.parametrize(("command", "output"), COMMANDS, ids=[command for command, _ in COMMANDS])
@@ -148,6 +157,7 @@ def test_the_two_commands_are_targets_of_the_makefile():
 def test_the_readme_names_every_setting_with_its_default_and_no_other():
     rows = dict(re.findall(r"^\| `([A-Za-z_]+)` \| (.*?) \|", README, re.MULTILINE))
     settings = {s.metadata["variable"]: s.default for s in dataclasses.fields(Settings) if "variable" in s.metadata}
+    settings = {name: int(value) if isinstance(value, bool) else value for name, value in settings.items()}
     assert set(rows) == set(settings)
     assert {name for name, default in settings.items() if isinstance(default, str | int) and default != ""} == {
         name for name, shown in rows.items() if shown.strip("`") == str(settings[name])
@@ -162,8 +172,8 @@ def test_the_readme_names_every_command_and_no_other():
 
 def test_the_readme_names_every_route_and_no_other(make_service):
     named = set(re.findall(r"[` ](/[a-z./{}-]*)(?=[?`])", "\n".join(re.findall(r"^\| `GET .*$", README, re.MULTILINE))))
-    answered = {route.path for route in inspect_routes(create_api(Settings(), make_service()))}
-    assert named == answered - {"/docs/{name}"}
+    answered = {route.path for route in inspect_routes(create_api(Settings(diagnostics=True), make_service()))}
+    assert named == answered - {"/docs/{name}", "/static/{name}"}
 
 
 def _purpose(command: str) -> str:

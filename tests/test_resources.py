@@ -27,6 +27,8 @@ PATHS = ["/", "/quote", "/daily", "/health"]
 EVERY_ANSWER = {
     "access-control-allow-origin": "*",
     "access-control-expose-headers": "ETag, Retry-After",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
 

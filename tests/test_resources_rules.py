@@ -19,7 +19,6 @@ PARAMETERS = ["type", "format", "theme", "width", "date", "category", "author", 
         ("application/*", JSON),
         ("application/json; charset=utf-8", JSON),
         ("APPLICATION/Json", JSON),
-        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", JSON),
         ("text/plain;q=0.5, application/json", JSON),
         ("text/plain", TEXT),
         ("text/*", TEXT),
@@ -33,7 +32,7 @@ PARAMETERS = ["type", "format", "theme", "width", "date", "category", "author", 
         ("image/*", SVG),
         ("image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", SVG),  # Chromium's, for <img>
         ("image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5", SVG),  # Firefox's
-        ("application/json;q=0, text/plain;q=0, */*", SVG),
+        ("application/json;q=0, text/plain;q=0, text/html;q=0, */*", SVG),
     ],
 )
 def test_the_representation_is_what_accept_prefers(
@@ -45,10 +44,17 @@ def test_the_representation_is_what_accept_prefers(
     assert answer.headers["Vary"] == "Accept"
 
 
+@pytest.mark.parametrize("path", ["/quote", "/daily"])
+def test_a_browser_that_opens_a_quote_is_shown_json(client: testing.TestClient, path: str):
+    answer = client.simulate_get(
+        path, headers={"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    )
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, JSON)
+
+
 @pytest.mark.parametrize("path", QUOTES)
-@pytest.mark.parametrize(
-    "accept", ["text/html", "image/png", "application/json;q=0", "*/*;q=0", "rubbish", "text/plain;q=x"]
-)
+@pytest.mark.parametrize("accept", ["image/png", "application/json;q=0", "*/*;q=0", "rubbish", "text/plain;q=x"])
 def test_an_accept_that_nothing_fits_is_406(client: testing.TestClient, path: str, accept: str):
     answer = client.simulate_get(path, headers={"Accept": accept})
 

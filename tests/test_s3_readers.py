@@ -1,5 +1,6 @@
 """Reading state on S3: from the copy where that is enough, currently where it must be, and whole always."""
 
+import datetime as dt
 import itertools
 import threading
 from collections.abc import Callable
@@ -7,12 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from quotes.corpus import Corpus
+from quotes.daily import DailyQuotes
 from quotes.database import never
 from quotes.s3_database import S3Database
+from tests.conftest import Clock
 from tests.s3 import ERROR_500, S3, SLOW_DOWN, Exchange, Fault, cut, drop, error, is_whole, opened, pass_on, silent
 from tests.test_s3_database import add, database, methods, notes, other, written  # noqa: F401
 
 pytest_plugins = ("tests.s3",)
+
+A_DAY = dt.timedelta(days=1)
 
 
 def test_a_final_answer_needs_no_request(s3: S3, database: S3Database, other: S3Database) -> None:
@@ -33,6 +39,20 @@ def test_an_answer_that_is_not_final_needs_one_request_and_is_current(
 
     assert database.read(notes, is_final=bool) == ["a"]
     assert methods(s3) == "GET"
+
+
+def test_the_last_days_need_no_request_once_a_copy_has_todays(
+    s3: S3, database: S3Database, corpus: Corpus, clock: Clock
+) -> None:
+    daily = DailyQuotes(corpus, None, database, now=clock)
+    asked = []
+    for _ in range(2):
+        clock.now += A_DAY
+        asked.append(daily.quote_of_today())
+    s3.requests.clear()
+
+    assert daily.latest(30) == asked[::-1]
+    assert s3.requests == []
 
 
 def test_a_read_that_finds_its_copy_current_does_not_get_it_again(s3: S3, database: S3Database) -> None:

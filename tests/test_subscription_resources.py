@@ -115,7 +115,8 @@ def test_the_url_to_confirm_with_is_the_public_one(make_service: Callable[..., S
         "/unsubscribe", params={"mobile": ME}, host="api.example.org", protocol="https", root_path="/dev"
     )
 
-    assert_is(answer, 202, {"message": SENT.format(base, "/unsubscribe")})
+    message = SENT.format(base, "/unsubscribe")
+    assert_is(answer, 202, {"message": message}, strict_transport_security="max-age=31536000")
 
 
 def test_head_sends_nothing_and_uses_nothing_up(client: testing.TestClient, codes):

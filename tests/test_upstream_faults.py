@@ -18,7 +18,7 @@ import pytest
 import requests
 
 import quotes
-from quotes.__main__ import THREADS, WORKERS
+from quotes import server as settings
 from tests.stub_upstream import (
     RUBBISH,
     Upstream,
@@ -98,7 +98,7 @@ class Server:
 
     def __enter__(self) -> Self:
         """Wait until every worker has started and the service answers."""
-        if not until(lambda: len(self.workers()) == WORKERS and self._answers(), seconds=30):
+        if not until(lambda: len(self.workers()) == settings.workers and self._answers(), seconds=30):
             self._process.kill()
             pytest.fail(self.log())
         return self
@@ -178,7 +178,7 @@ def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             answers += answered
             memory = max(memory, server.memory())
         left_alone = [server.get(RANDOM) for _ in range(30)]
-        until(lambda: len(upstream.open) <= WORKERS, seconds=2)
+        until(lambda: len(upstream.open) <= settings.workers, seconds=2)
         threads = max(worker.num_threads() for worker in server.workers())
         return Watched(answers, left_alone, memory, threads, len(upstream.open), server.log())
 
@@ -211,11 +211,11 @@ def test_memory_is_bounded(watched: Watched) -> None:
 
 
 def test_no_connection_is_left_behind_with_a_thread_that_reads_it(watched: Watched) -> None:
-    assert watched.connections <= WORKERS  # each may keep one for its next request
+    assert watched.connections <= settings.workers  # each may keep one for its next request
 
 
 def test_the_number_of_threads_is_bounded(watched: Watched) -> None:
-    assert watched.threads <= THREADS + 1  # those that answer, and the main one
+    assert watched.threads <= settings.threads + 1  # those that answer, and the main one
 
 
 def test_the_log_tells_the_failure_and_never_the_key(watched: Watched) -> None:

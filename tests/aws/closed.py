@@ -26,8 +26,11 @@ def deployed(account: Account, project: Path, name: str) -> Iterator[tuple[Stage
     stage = Stage(account, project, name, url[0])
     yield stage, said
     run(account, project, f"echo y | make undeploy STAGE={name}")
+    stays = f"arn:aws:sns:{account.region}:{account.number}:DailyQuoteSubscription-{name}"  # the subscribers
+    account.client("sns").delete_topic(TopicArn=stays)
     left = [each for each in account.left_behind() if not each.startswith("s3 ")]
-    assert [each for each in left if stage.function in each or name in each] == []
+    of_stage = [each for each in left if stage.function in each or name in each]
+    assert of_stage == []
 
 
 def every_request() -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.sns.models import Subscription
+from moto.sqs.models import sqs_backends
 
 from tests.aws import gateway_gaps
 from tests.aws.permissions import lets_in
@@ -38,7 +39,8 @@ class Gaps:
     def _published(self, publish: Callable[..., None]) -> Callable[..., None]:
         def published(subscription: Subscription, message: str, message_id: str, **given: Any) -> None:
             if subscription.protocol != "lambda":
-                publish(subscription, message, message_id, **given)
+                if subscription.protocol != "sqs" or _takes(subscription):
+                    publish(subscription, message, message_id, **given)
                 return
             region = subscription.endpoint.split(":")[3]
             function = lambda_backends[subscription.account_id][region].get_function(subscription.endpoint)
@@ -57,6 +59,15 @@ class Gaps:
             return ""
 
         return invoked
+
+
+def _takes(subscription: Subscription) -> bool:
+    """Tell whether a queue lets its topic in; moto does not ask."""
+    _, _, _, region, account, name = subscription.endpoint.split(":")
+    policy = sqs_backends[account][region].get_queue(name).policy
+    given = {"Statement": []} if not policy else json.loads(policy) if isinstance(policy, str) else policy
+    topic = subscription.topic.arn
+    return lets_in(given, "sns.amazonaws.com", topic, "sqs:SendMessage", subscription.endpoint)
 
 
 def _notification(

@@ -79,6 +79,10 @@ def test_a_dead_letter_may_go_to_a_topic(account: Account, made: HandMade):
     topic = sns.create_topic(Name="letters")["TopicArn"]
     attributes = {"RawMessageDelivery": "true"}
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn, Attributes=attributes)
+    sns.publish(TopicArn=topic, Message="{}")  # which the queue does not take, for it has no policy yet
+    condition = {"ArnEquals": {"aws:SourceArn": topic}}
+    lets = allow("sqs:SendMessage", queue_arn) | {"Principal": {"Service": "sns.amazonaws.com"}, "Condition": condition}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Statement": [lets]})})
     arn = made.function("to-a-topic", FAILS, allow("sns:Publish", topic), DeadLetterConfig={"TargetArn": topic})
 
     account.functions.send(arn, b'{"a": 2}')
@@ -95,7 +99,7 @@ def test_a_function_whose_role_may_not_send_dead_letters_is_not_made(account: Ac
     url, target = queue(account, "forbidden")
     account.client("sqs").delete_queue(QueueUrl=url)
 
-    with pytest.raises(ClientError, match="execution role does not have permissions to send"):
+    with pytest.raises(ClientError, match="execution role does not have permissions to call sqs:SendMessage"):
         made.function("no-letters", FAILS, DeadLetterConfig={"TargetArn": target})
 
     account.client("iam").delete_role_policy(RoleName="no-letters", PolicyName="own")

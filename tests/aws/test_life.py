@@ -87,7 +87,8 @@ def test_the_readmes_commands_do_what_it_says(tmp_path: Path, upstream: Upstream
             f"s3 object {BUCKET}/dev/quotes.db",
         ]
         role = "iam role arn:aws:iam::123456789012:role/quotes-dev-ZappaLambdaExecutionRole"
-        assert account.left_behind() == [role, *bucket]
+        alerts = f"sns topic arn:aws:sns:us-east-1:{account.number}:UnhandledException"
+        assert account.left_behind() == [role, *bucket, alerts]
         assert "role quotes-dev-ZappaLambdaExecutionRole: gone" in run(
             account, reader.project, "make undeploy STAGE=dev"
         )
@@ -154,18 +155,20 @@ def _look(reader: Reader, dev: Stage, etag: str) -> None:
 
     deadline = time.monotonic() + 10  # Zappa does not ask for what was logged within the current second
     everything = ""
-    while '"GET /quote" 304' not in everything or "unrecorded" not in everything:
+    while "GET /quote 127.0.0.1 304 " not in everything or "unrecorded" not in everything:
         assert time.monotonic() < deadline, everything
         everything = reader.does("zappa tail dev --since 1h --disable-keep-open")
-    assert re.search(r'127\.0\.0\.1 "GET /quote" 304 0 bytes \d+ ms', everything)
+    assert re.search(
+        r'"message": "GET /quote 127\.0\.0\.1 304 0 bytes \d+ ms", "route": "/quote", "status": 304, ', everything
+    )
     assert re.search(r"The quote of \d{4}-\d\d-\d\d is by ", everything)
     assert "secret" not in everything
     http = reader.does("zappa tail dev --http --disable-keep-open")
-    assert '"GET /quote" 304' in http
+    assert "GET /quote 127.0.0.1 304 " in http
     assert "The quote of" not in http
     errors = reader.does("zappa tail dev --filter ERROR --disable-keep-open")
     assert "Today's quote is the corpus's pick, unrecorded" in errors
-    assert '"GET /quote" 304' not in errors
+    assert "GET /quote 127.0.0.1 304 " not in errors
 
 
 def _restore(dev: Stage) -> None:

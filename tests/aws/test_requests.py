@@ -1,11 +1,13 @@
 """A deployed stage answers through the gateway as the service answers anywhere, with our handler and with Zappa's."""
 
 import datetime as dt
+import re
 
 import pytest
 
 from quotes.corpus import Corpus
-from quotes.representations import JSON, TEXT, represent
+from quotes.daily import Daily
+from quotes.representations import JSON, TEXT, Form, atom, represent
 from tests.aws.stages import Stage, problem
 
 pytest_plugins = ("tests.aws.stages",)
@@ -13,6 +15,9 @@ pytest_plugins = ("tests.aws.stages",)
 EVERY_ANSWER = {
     "access-control-allow-origin": "*",
     "access-control-expose-headers": "ETag, Retry-After",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "strict-transport-security": "max-age=31536000",
     "x-content-type-options": "nosniff",
 }
 
@@ -40,6 +45,26 @@ def test_the_quote_of_the_day_as_text(stage: Stage, corpus: Corpus):
     assert (answer.status, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")
     assert answer.body == represent(TEXT, corpus.of_day(day))
     assert "\N{EM DASH}".encode() in answer.body
+
+
+def test_a_card(stage: Stage, corpus: Corpus):
+    answer = stage.curl("/daily?format=svg&theme=dark&width=480")
+
+    day = dt.date.fromisoformat(stage.curl("/daily").json["date"])
+    assert (answer.status, answer.headers["content-type"]) == (200, "image/svg+xml")
+    assert answer.body == represent(Form("svg", "dark", 480), corpus.of_day(day))
+    assert answer.headers["content-security-policy"] == "default-src 'none'"
+
+
+def test_the_feed(stage: Stage, corpus: Corpus):
+    answer = stage.curl("/feed.atom")
+
+    published = re.findall(r"<published>(.*?)</published>", answer.body.decode())
+    begun = [dt.datetime.fromisoformat(moment) for moment in published]
+    days = [(moment, Daily(moment.date(), corpus.of_day(moment.date()), on_record=True)) for moment in begun]
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/atom+xml")
+    assert answer.body == atom.write(days, stage.url)
+    assert answer.headers["cache-control"].startswith("public, max-age=")
 
 
 def test_a_version_that_the_client_has_is_not_sent_again(stage: Stage):

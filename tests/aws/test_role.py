@@ -58,7 +58,7 @@ def test_no_action_and_no_resource_is_a_wildcard(account: Account, stage: Stage)
 
 def test_what_is_granted_is_what_is_called(account: Account, new_stage: Stage):
     function = f"quotes-{new_stage.name}"
-    new_stage.set_environment(QUOTES_OTP_SECRET=SECRET)
+    new_stage.set_environment(QUOTES_OTP_SECRET=SECRET, QUOTES_DIAGNOSTICS="1")
     texting = emptied(new_stage)
     before = len(account.calls_of(function))
     for path in ("/daily", "/daily?date=2020-02-29", "/quote?type=random", "/health", "/no/such/path"):
@@ -68,6 +68,8 @@ def test_what_is_granted_is_what_is_called(account: Account, new_stage: Stage):
         texting.ask(purpose, mobile)
         texting.confirm(purpose, mobile)
     texting.fire("publish_quote_of_the_day")
+    new_stage.curl("/async-failure")
+    account.functions.join()
     account.functions.discard(new_stage.arn)
     new_stage.curl("/daily")
 

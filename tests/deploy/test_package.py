@@ -14,6 +14,7 @@ import pytest
 
 from deploy.package import DATA, LIBRARIES, OURS, is_shipped
 from deploy.stage import SETTINGS
+from tests.secrets import secrets_in
 
 ROOT = SETTINGS.parent
 BUILDER = "ferdinand"
@@ -79,7 +80,7 @@ def test_it_holds_our_code_the_corpus_and_the_libraries_alone(package: Path):
     assert tops == expected | {"__pycache__"}
     others = {name for name in names if not name.endswith((".py", ".pyc"))}
     assert {pattern for pattern in DATA if not any(PurePosixPath(name).match(pattern) for name in others)} == set()
-    assert {"quotes/data/corpus.sqlite3", "swagger_ui/static/swagger-ui-bundle.js"} <= others
+    assert {"quotes/data/corpus.sqlite3", "quotes/static/page.js", "swagger_ui/static/swagger-ui-bundle.js"} <= others
     assert "quotes/data/corpus.jsonl" not in others
     assert not [name for name in names if set(name.split("/")) & set(NOT_SHIPPED)]
 
@@ -98,6 +99,9 @@ def test_it_tells_nothing_of_who_made_it_and_no_secret(package: Path):
         contents = {name: lean.read(name) for name in lean.namelist()}
 
     assert {(name, word) for name, body in contents.items() for word in told if word.encode() in body} == set()
+    ours = {name: body.decode("utf-8", "replace") for name, body in contents.items() if name.startswith(OURS)}
+    assert ours
+    assert {name: found for name, text in ours.items() if (found := secrets_in(text))} == {}
 
 
 def test_everybody_may_read_each_file_and_nothing_is_dated(package: Path):
@@ -133,10 +137,13 @@ sys.path.append(runtime)
 from quotes import lambda_handler
 import boto3, zappa.handler
 from playhouse import cockroachdb, db_url, migrations, pool
-import phonenumbers
-from quotes import mashape, phone, sns, subscriptions, tasks, s3_database, schedulers, server_database, transport
+import jwt, phonenumbers
+from quotes import authorizer
+from quotes import mashape, notify, phone, sns, subscriptions, tasks, s3_database, schedulers, server_database
+from quotes import transport
 
 lambda_handler.lambda_handler({"httpMethod": "GET", "path": "/daily", "headers": None}, None)
+lambda_handler.lambda_handler({"httpMethod": "GET", "path": "/", "headers": {"Accept": "text/html"}}, None)
 zappa.handler.lambda_handler({"httpMethod": "GET", "path": "/", "headers": {}}, None)
 mashape.Mashape("http://127.0.0.1:9/", "").random()
 files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
@@ -177,6 +184,10 @@ def test_the_function_imports_what_is_shipped_and_needs_no_more(package: Path, t
         ("quotes/resources.py", True),
         ("quotes/data/corpus.sqlite3", True),
         ("quotes/data/corpus.jsonl", False),
+        ("quotes/static/style.css", True),
+        ("quotes/representations/page.html.j2", True),
+        ("jinja2/environment.py", True),
+        ("jinja2/sandbox.py", False),
         ("quotes/__pycache__/resources.cpython-311.pyc", False),
         ("falcon/cyutil/uri.cpython-311-x86_64-linux-gnu.so", False),
         ("falcon/testing/client.py", False),

@@ -15,7 +15,7 @@ from deploy.policy import filled_in
 from deploy.stage import SETTINGS, StageError, loaded
 from quotes.settings import Settings, variables
 
-OTHERS = ("production", "dev_key", "dev_iam")
+OTHERS = ("production", "dev_key", "dev_iam", "dev_trace", "dev_vpc")
 TOPICS = {"dev": "DailyQuoteSubscription"} | {name: f"DailyQuoteSubscription-{name}" for name in OTHERS}
 STAGES = tuple(json.loads(SETTINGS.read_text(encoding="utf-8")))
 
@@ -136,6 +136,10 @@ def test_the_policy_grants_each_action_on_the_stages_own_things_alone(stage):
             (f"sns:{action}", f"arn:aws:sns:us-east-1:111122223333:{TOPICS[name]}")
             for action in ("CreateTopic", "ListSubscriptionsByTopic", "Publish", "Subscribe")
         ),
+        *(
+            (f"sns:{action}", "arn:aws:sns:us-east-1:111122223333:UnhandledException")
+            for action in ("CreateTopic", "Publish")
+        ),
         ("sns:Publish", "anything but arn:aws:sns:*:*:*"),  # numbers, which have no ARN
         ("sns:CheckIfPhoneNumberIsOptedOut", "*"),  # likewise
         ("sns:Unsubscribe", "*"),  # AWS does not hold it against the topic's ARN
@@ -144,6 +148,11 @@ def test_the_policy_grants_each_action_on_the_stages_own_things_alone(stage):
     }
     if name == "production":
         expected.add(("sns:Publish", stage.stage_config["dead_letter_arn"]))
+    if name == "dev_vpc":
+        interfaces = {f"ec2:{action}NetworkInterface" for action in ("Create", "Delete")}
+        interfaces |= {f"ec2:{action}PrivateIpAddresses" for action in ("Assign", "Unassign")}
+        expected |= {(f"ec2:Describe{what}", "*") for what in ("NetworkInterfaces", "Subnets")}
+        expected |= {(action, "*") for action in interfaces}
     granted = set()
     for statement in document["Statement"]:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
@@ -154,7 +163,8 @@ def test_the_policy_grants_each_action_on_the_stages_own_things_alone(stage):
 
 
 def test_the_policys_defaults_are_those_of_the_settings():
-    assert (Settings.sms_topic, Settings.sms_region) == (policy.SMS_TOPIC, policy.SMS_REGION)
+    ours = (Settings.sms_topic, Settings.sms_region, Settings.alert_topic)
+    assert ours == (policy.SMS_TOPIC, policy.SMS_REGION, policy.ALERT_TOPIC)
 
 
 def test_tasks_that_go_through_sns_are_granted_their_topic():

@@ -1,0 +1,164 @@
+"""Dead letters: events that the function could not handle, tried three times, kept until somebody looks at them.
+
+Lambda sends them to the topic that `dead_letter_arn` names. A topic holds nothing, so a queue of the same name is
+subscribed to it; others may be, such as an address. A letter is the event as the function was given it.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from deploy import stage
+from deploy.stage import StageError
+
+KEPT = 14 * 24 * 60 * 60  # seconds, the most that SQS knows
+HIDDEN = 300  # seconds, for which nobody else is given what is looked at here
+WAITED = 1  # seconds; without waiting SQS asks some of its machines only, and may overlook letters
+
+
+def hold(cli: Any) -> Iterator[str]:
+    """Make the stage's topic of dead letters, and the queue that holds them.
+
+    Args:
+        cli: Zappa's command line, with the stage's settings loaded.
+    """
+    topic = _topic(cli)
+    if not topic:
+        return
+    sns, sqs = (cli.zappa.boto_client(service) for service in ("sns", "sqs"))
+    name = topic.rpartition(":")[2]
+    sns.create_topic(Name=name)
+    url, queue = sqs.create_queue(QueueName=name)["QueueUrl"], topic.replace(":sns:", ":sqs:")
+    letting_in = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [letting_in]})
+    attributes = {"MessageRetentionPeriod": str(KEPT), "Policy": policy, "SqsManagedSseEnabled": "true"}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
+    yield f"topic {topic}: there, and a queue of that name, which keeps dead letters for {KEPT // 86400} days"
+
+
+def listed(name: str) -> Iterator[str]:
+    """Tell of each dead letter when it came, of which request, and what was to be done; nothing of what it says.
+
+    Args:
+        name: The stage's name.
+
+    Raises:
+        StageError: The stage has no dead letters, or AWS refuses.
+    """
+    cli = stage.loaded(name)
+    try:
+        sqs, url = _queue(cli)
+        letters = _received(sqs, url)
+        _give_back(sqs, url, letters)
+    except (BotoCoreError, ClientError) as error:
+        raise StageError(f"AWS: {error}") from error
+    yield from (_told(letter) for letter in letters)
+    yield f"{len(letters)} dead letters" if letters else "no dead letters"
+
+
+def retry(name: str) -> Iterator[str]:
+    """Invoke the function with each dead letter again, and remove it once Lambda has taken it.
+
+    What fails again becomes a dead letter again, after it was tried as often as any event.
+
+    Args:
+        name: The stage's name.
+
+    Raises:
+        StageError: The stage has no dead letters, or AWS refuses; what was not taken stays.
+    """
+    cli = stage.loaded(name)
+    letters: list[Any] = []
+    try:
+        sqs, url = _queue(cli)
+        letters = _received(sqs, url)  # all of them first: what fails again at once is not taken twice
+        while letters:
+            letter, body = letters[0], letters[0]["Body"].encode()
+            cli.zappa.lambda_client.invoke(FunctionName=cli.lambda_name, InvocationType="Event", Payload=body)
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
+            letters.pop(0)
+            yield f"again: {_told(letter)}"
+    except (BotoCoreError, ClientError) as error:
+        _give_back(sqs, url, letters)
+        raise StageError(f"AWS: {error}") from error
+    yield "no more dead letters; what fails again comes back, after minutes"
+
+
+def remove(cli: Any) -> Iterator[str]:
+    """Remove the stage's topic of dead letters and its queue, with what is in it.
+
+    Args:
+        cli: Zappa's command line, with the stage's settings loaded.
+    """
+    topic = _topic(cli)
+    if not topic:
+        return
+    cli.zappa.boto_client("sns").delete_topic(TopicArn=topic)  # and what is subscribed to it
+    yield f"topic {topic}: gone"
+    sqs = cli.zappa.boto_client("sqs")
+    try:
+        sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=topic.rpartition(":")[2])["QueueUrl"])
+    except sqs.exceptions.QueueDoesNotExist:
+        return
+    yield f"queue {topic.rpartition(':')[2]}: gone, with what was in it"
+
+
+def _topic(cli: Any) -> str:
+    """Return the ARN of the stage's topic; empty where it has none."""
+    topic: str = cli.stage_config.get("dead_letter_arn", "")
+    return topic if topic.startswith("arn:aws:sns:") else ""
+
+
+def _queue(cli: Any) -> tuple[Any, str]:
+    topic, sqs = _topic(cli), cli.zappa.boto_client("sqs")
+    if not topic:
+        raise StageError(f"The stage {cli.api_stage} keeps no dead letters: it has no topic as `dead_letter_arn`.")
+    try:
+        return sqs, sqs.get_queue_url(QueueName=topic.rpartition(":")[2])["QueueUrl"]
+    except sqs.exceptions.QueueDoesNotExist:
+        raise StageError(f"There is no queue of dead letters: `make setup STAGE={cli.api_stage}` makes it.") from None
+
+
+def _received(sqs: Any, url: str) -> list[Any]:
+    """Return all letters, the oldest first, hidden from others for a while."""
+    found: dict[str, Any] = {}
+    known = {"MessageAttributeNames": ["RequestID"], "AttributeNames": ["SentTimestamp"]}
+    while letters := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=HIDDEN, WaitTimeSeconds=WAITED, **known
+    ).get("Messages"):
+        found |= {letter["MessageId"]: letter for letter in letters}
+    return sorted(found.values(), key=lambda letter: int(letter["Attributes"]["SentTimestamp"]))
+
+
+def _give_back(sqs: Any, url: str, letters: list[Any]) -> None:
+    for letter in letters:
+        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"], VisibilityTimeout=0)
+
+
+def _told(letter: Any) -> str:
+    sent = datetime.fromtimestamp(int(letter["Attributes"]["SentTimestamp"]) / 1000, UTC)
+    request = letter.get("MessageAttributes", {}).get("RequestID", {}).get("StringValue", "unknown")
+    return f"{sent:%Y-%m-%d %H:%M:%SZ}  request {request}  {_meant(letter['Body'])}"
+
+
+def _meant(body: str) -> str:
+    """Return which function of ours an event is for; its arguments are not told."""
+    try:
+        event = json.loads(body)
+        for record in event.get("Records", [])[:1]:  # a task that went through a topic
+            event = json.loads(record["Sns"]["Message"])
+        if resources := event.get("resources"):  # a rule, whose name ends with the function's
+            return str(resources[0]).rpartition("-")[2]
+        return str(event.get("task_path") or event["command"])
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return "an event of another kind"

@@ -1,0 +1,44 @@
+"""The way of a failing task, shown on purpose: `GET /async-failure`, where `QUOTES_DIAGNOSTICS=1`."""
+
+import json
+import logging
+from typing import Any
+
+import falcon
+
+from quotes.answers import NO_STORE
+from quotes.errors import DeliberateFailure
+from quotes.service import start_task
+from quotes.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+class AsyncFailureResource:
+    """Start a task that fails."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer `GET /async-failure`: 202. The task fails in an invocation of its own; off Lambda, here and now."""
+        if self._settings.on_lambda or self._settings.task_function:
+            start_task(self._settings, "async_failure")
+        else:
+            log.error("The task async_failure failed.", exc_info=DeliberateFailure())
+        self._answer(resp)
+
+    def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer as `GET` does, and start nothing."""
+        self._answer(resp)
+
+    def _answer(self, resp: falcon.Response) -> None:
+        resp.status = 202
+        resp.set_header("Cache-Control", NO_STORE)
+        resp.data = (json.dumps({"message": "Called async task"}) + "\n").encode()
+
+
+def add_to(app: "falcon.App[Any, Any]", settings: Settings) -> None:
+    """Add the route, where the settings say so."""
+    if settings.diagnostics:
+        app.add_route("/async-failure", AsyncFailureResource(settings))

@@ -1,0 +1,162 @@
+"""The page that browsers get at `/`, where everybody else gets a random quote."""
+
+import datetime as dt
+import functools
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+import falcon
+from falcon.util import mediatypes
+
+from quotes import parameters, static_files
+from quotes.answers import NO_STORE, etag_of, send, send_cacheable
+from quotes.daily import Daily
+from quotes.errors import ParameterError, StateUnavailable
+from quotes.representations import MEDIA_TYPES
+from quotes.service import Service
+from quotes.settings import Settings
+
+if TYPE_CHECKING:
+    from quotes.representations.html import Shown
+
+HTML = "text/html"
+PARAMETERS = frozenset({"show", "date"})
+LISTED = 30  # days
+KEPT_FOR = 600  # seconds, by caches: a new version of the page is not to wait for the next day
+BASES_KEPT_READY = 20
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+log = logging.getLogger(__name__)
+
+
+class Responder(Protocol):
+    """Answer a request."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer `GET`."""
+
+
+class RootResource:
+    """Answer with the page where `Accept` prefers HTML, and otherwise as another resource does."""
+
+    def __init__(self, page: "PageResource", other: Responder) -> None:
+        self._page = page
+        self._other = other
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer `GET /`; `format` wins over `Accept`, as everywhere."""
+        if _prefers_html((req.get_header("Accept") or "*/*").lower()) and not req.has_param("format"):
+            self._page.on_get(req, resp)
+        else:
+            self._other.on_get(req, resp)
+
+    on_head = on_get
+
+
+class _Ready(NamedTuple):
+    """Hold today's page, made once."""
+
+    body: bytes
+    etag: str
+    ends: float
+
+
+class PageResource:
+    """Answer with the page: today's quote on top, or another one, and everything there is to do with quotes."""
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self._service = service
+        self._daily = service.daily
+        self._settings = settings
+        self._ready: dict[str, _Ready] = {}
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Answer with the page; today's stands ready as bytes until the day ends."""
+        resp.set_header("Vary", "Accept")
+        resp.set_header("Content-Security-Policy", POLICY)
+        given = parameters.parse(req.query_string, PARAMETERS)
+        if given:
+            body, _ = self._drawn(req, self._asked(given))
+            send(resp, f"{HTML}; charset=utf-8", body)
+            return
+        base, now = self._base(req), self._daily.time()
+        ready = self._ready.get(base)
+        if ready is None or ready.ends <= now:
+            today = self._daily.quote_of_today()
+            body, is_whole = self._drawn(req, _of_today(today))
+            if not (today.on_record and is_whole):  # nobody may keep what may be another quote soon
+                send(resp, f"{HTML}; charset=utf-8", body)
+                return
+            ready = self._keep(base, _Ready(body, etag_of(body), self._daily.end_of(today.day)))
+        caching = f"public, max-age={min(int(ready.ends - now), KEPT_FOR)}" if ready.ends > now else NO_STORE
+        send_cacheable(req, resp, f"{HTML}; charset=utf-8", ready.body, ready.etag, caching)
+
+    def _keep(self, base: str, ready: _Ready) -> _Ready:
+        if len(self._ready) >= BASES_KEPT_READY:  # a base may be what a client says that our host is
+            self._ready.clear()
+        self._ready[base] = ready
+        return ready
+
+    def _asked(self, given: Mapping[str, str]) -> "Shown":
+        from quotes.representations.html import Shown
+
+        if given.get("show", "random") != "random":
+            raise ParameterError("show", "is not 'random'")
+        if "show" in given:
+            return Shown(self._service.random()[0], "A random quote")
+        daily = self._daily.quote_of(parameters.day(given, "date", self._daily.today()))
+        return Shown(daily.quote, "Quote of the day", f"/?date={daily.day}", daily.day)
+
+    def _base(self, req: falcon.Request) -> str:
+        return self._settings.public_url or req.prefix
+
+    def _drawn(self, req: falcon.Request, shown: "Shown") -> tuple[bytes, bool]:
+        """Return the page, and whether nothing was missing."""
+        from quotes.representations import html
+
+        days: list[Daily] | None
+        today = self._daily.today()
+        try:
+            first = today - dt.timedelta(days=LISTED)
+            days = [daily for daily in self._daily.latest(LISTED + 1) if first <= daily.day < today]
+        except StateUnavailable as error:
+            log.error("The page is without the earlier days: %s", error)
+            days = None
+        root = urlsplit(self._settings.public_url).path if self._settings.public_url else req.root_path
+        body = html.draw(self._base(req), root, static_files.addresses(), shown, days, today=today, listed=LISTED)
+        return body, days is not None
+
+
+def add_to(app: "falcon.App[Any, Any]", service: Service, settings: Settings, other: Responder) -> None:
+    """Add the page and its files to an application.
+
+    Args:
+        app: The application.
+        service: The parts to answer with.
+        settings: The settings.
+        other: What `/` answers with to who does not prefer HTML.
+    """
+    app.add_route("/", RootResource(PageResource(service, settings), other))
+    app.add_route("/static/{name}", static_files.StaticResource())
+
+
+def _of_today(daily: Daily) -> "Shown":
+    from quotes.representations.html import Shown
+
+    return Shown(daily.quote, "Quote of the day", f"/?date={daily.day}" if daily.on_record else "/", daily.day)
+
+
+@functools.lru_cache(maxsize=256)
+def _prefers_html(accept: str) -> bool:
+    """Tell whether a client names HTML and likes nothing better; `*/*` alone has always meant a quote."""
+    json, text, *others = MEDIA_TYPES.values()  # what stands first wins where a client likes both as much
+    try:
+        return HTML in accept and mediatypes.best_match((json, text, HTML, *others), accept) == HTML
+    except falcon.InvalidMediaType:
+        return False

@@ -1,0 +1,54 @@
+"""Text made fit for a mailbox or a log: what may be a number, a code, a token or a key is taken out.
+
+An exception's text is whatever somebody wrote into it: a URL with its query, a header, a row of a table. It is read by
+people who may not read those. Rather too much goes than too little; type, place and words stay.
+"""
+
+import re
+from collections.abc import Iterable
+
+SHORTEST_SECRET = 4  # characters; a shorter one would be found in every second word
+LONGEST = 4000  # characters that are looked at
+CUT_AWAY = 64  # characters before such a cut, which may be the half of something
+
+_DATE = r"(?<![\d+-])(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)"
+_NAMES = (
+    r"cookie|[\w-]{0,40}(?:api[_-]?key|mashape-key|rapidapi-key|token|secret)|passw\w{0,20}|pwd|credentials?|signature|"
+    r"otp|mobile|phone"
+)
+_RULES = tuple(
+    (re.compile(pattern, re.IGNORECASE), replacement)
+    for pattern, replacement in (
+        (r"-----BEGIN [^-]*-----[^-]*(?:-----END [^-]*-----)?", "[key]"),
+        (r"([a-z][a-z0-9+.-]{1,30}://)[^\s/'\"]*@", r"\1[user]@"),
+        (r"\?[^\s'\"<>]{2,}", "?[query]"),
+        (r"\b(authorization['\"]?\s*[=:]\s*)(?:'[^']*'?|\"[^\"]*\"?|[^\r\n}]+)", r"\1[hidden]"),
+        (r"\b(bearer|basic|aws4-hmac-sha256)\s+[^\r\n'\"]+", r"\1 [token]"),
+        (rf"(?<![\w-])({_NAMES})(['\"]?\s*[=:]\s*)(?:'[^']*'?|\"[^\"]*\"?|[^\s,;&'\"\])}}]+)", r"\1\2[hidden]"),
+        (r"\beyJ[\w-]{5,}(?:\.[\w-]*)*", "[token]"),  # a JWT
+        (r"(?<![\w+=-])(?=[\w+=-]*\d)(?=[\w+=-]*[a-z])[\w+=-]{20,}", "[token]"),
+    )
+)
+_NUMBER = re.compile(rf"({_DATE})|\+?\d(?:[\s().\-\u2010-\u2015/]{{0,2}}\d){{5,}}|\d{{4,}}")
+
+
+def redacted(text: str, secrets: Iterable[str] = (), longest: int = 2000) -> str:
+    """Return a text without numbers, codes, tokens, keys and queries of URLs.
+
+    Args:
+        text: Anything.
+        secrets: Values that must not appear, whatever they look like.
+        longest: Most characters of the result.
+    """
+    for secret in sorted(secrets, key=len, reverse=True):  # one may begin another
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "[secret]")
+    is_cut = len(text) > LONGEST
+    if is_cut:
+        text = text[: LONGEST - CUT_AWAY]
+        text = text.rpartition(" ")[0] or text
+    for pattern, replacement in _RULES:
+        text = pattern.sub(replacement, text)
+    text = _NUMBER.sub(lambda found: found[1] or "[number]", text)
+    text = text.encode(errors="replace").decode()  # half a surrogate pair is no UTF-8
+    return f"{text[:longest]}…" if is_cut or len(text) > longest else text

@@ -1,0 +1,164 @@
+"""A worker for gunicorn whose threads clients cannot hold by being slow, and that refuses in the service's own words.
+
+gunicorn's threads read a request with no time limit: as many half requests as there are threads, and nobody is answered
+any more, for ever. Here a request waits for its rest where waiting costs no thread, for ten seconds; and what a thread
+has begun is over after thirty.
+"""
+
+import contextlib
+import json
+import re
+import socket
+import time
+from functools import partial
+from http import HTTPStatus
+from selectors import EVENT_READ
+from typing import Any
+
+from gunicorn import util
+from gunicorn.http.body import ChunkedReader
+from gunicorn.workers.gthread import ThreadWorker
+
+from quotes.edges import LONGEST_BODY
+
+ARRIVES_WITHIN = 10.0  # seconds, from the first look to the last byte
+OVER_WITHIN = 30.0  # seconds, from the first byte read to the last byte sent
+LINGERS = 0.5  # seconds, for the client to close first, so that its answer is not cut off (RFC 9112, section 9.6)
+LONGEST = 64 * 1024  # bytes, of headers and body together
+
+_HEAD_END = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
+_EXPECTS = re.compile(rb"\r\nexpect:", re.IGNORECASE)  # the client waits for a word of ours
+
+
+def is_whole(data: bytes) -> bool:
+    """Tell whether a thread would have to wait for nothing to read a request; of several in a row, the first.
+
+    This is no parser: who is judged wrongly has to wait, or takes a thread for a limited time.
+    """
+    head, end, body = data.partition(_HEAD_END)
+    if not end:
+        return False
+    length = _LENGTH.search(head + b"\r\n")
+    if length is None or _EXPECTS.search(head):
+        return True
+    return len(body) >= int(length[1]) or int(length[1]) > LONGEST_BODY
+
+
+class Worker(ThreadWorker):
+    """Take a request to a thread once it is there, and take the thread back in time."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._busy: dict[Any, float] = {}  # connections in threads, and when they have to be through
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Hand a connection to a thread where its request is whole, else wait for more without one."""
+        if self.cfg.is_ssl:  # what lies in the socket is not what was said
+            super().enqueue_req(conn)
+            return
+        read = conn.parser.unreader.buf.getvalue() if conn.parser else b""
+        waiting = _peek(conn.sock)
+        # Where no more has come although the socket is readable, no more will: a thread finds that out at once.
+        if waiting is not None and not is_whole(read + waiting) and len(waiting) != getattr(conn, "seen", -1):
+            if len(waiting) < LONGEST:
+                self._wait(conn, len(waiting))
+                return
+            with contextlib.suppress(OSError):  # the client has gone
+                conn.sock.send(refusal(431))
+                conn.sock.shutdown(socket.SHUT_RD)
+        conn.seen, conn.whole_by = -1, None
+        with contextlib.suppress(OSError):
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        conn.data_ready = True
+        super().enqueue_req(conn)
+
+    def _wait(self, conn: Any, seen: int) -> None:
+        conn.sock.setblocking(False)
+        # Readable again once there is more than what has been looked at (socket(7), SO_RCVLOWAT).
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, seen + 1)
+        conn.seen = seen
+        conn.whole_by = conn.timeout = getattr(conn, "whole_by", None) or time.monotonic() + ARRIVES_WITHIN
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
+
+    def murder_pending(self) -> None:
+        """Close what did not arrive in time; of a worker that ends, what does not arrive within a second."""
+        if not self.alive:
+            for conn in self.pending_conns:
+                conn.timeout = min(conn.timeout or 0.0, time.monotonic() + 1)
+        super().murder_pending()
+
+    def handle(self, conn: Any) -> Any:
+        """Answer a request, in a thread."""
+        self._busy[conn] = time.monotonic() + OVER_WITHIN
+        try:
+            keep = super().handle(conn)
+        finally:
+            del self._busy[conn]
+        if not keep:  # gunicorn would linger in its main thread, for two seconds
+            util.close_graceful(conn.sock, timeout=LINGERS)
+        return keep
+
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        # A chunked body is refused unread. What follows it on the connection had better not be taken for a request.
+        is_chunked = isinstance(conn.parser.mesg.body.reader, ChunkedReader)
+        return not is_chunked and bool(super()._keepalive_after(conn, keepalive))  # type: ignore[misc]  # newer than its stubs
+
+    def notify(self) -> None:
+        """Tell the arbiter that this worker is alive, which it does every second, and end what takes too long."""
+        super().notify()
+        now = time.monotonic()
+        for conn, over in tuple(self._busy.items()):
+            if over < now:
+                with contextlib.suppress(OSError):  # it is closed already
+                    conn.sock.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:
+        """Refuse what is no request as a problem (RFC 9457), with gunicorn's status and none of the request's words."""
+        unsent = _Unsent()
+        super().handle_error(req, unsent, addr, exc)  # type: ignore[arg-type]
+        with contextlib.suppress(OSError):  # the client has gone
+            client.sendall(refusal(int(unsent.data.split()[1])))
+
+
+def refusal(status: int) -> bytes:
+    """Return the whole answer to what is no request."""
+    phrase = HTTPStatus(status).phrase
+    detail = "This is not a request as HTTP/1.1 has it, or its request line or headers are too long."
+    if status >= 500:
+        detail = "This cannot be done here."
+    body = json.dumps({"type": "about:blank", "title": phrase, "status": status, "detail": detail}) + "\n"
+    head = (
+        f"HTTP/1.1 {status} {phrase}",
+        "Connection: close",
+        "Content-Type: application/problem+json",
+        f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        "Access-Control-Allow-Origin: *",
+        "X-Content-Type-Options: nosniff",
+    )
+    return "\r\n".join((*head, "", body)).encode()
+
+
+def _peek(sock: socket.socket) -> bytes | None:
+    """Return what has arrived and was not read, None where nothing more can arrive."""
+    try:
+        sock.setblocking(False)
+        return sock.recv(LONGEST, socket.MSG_PEEK) or None
+    except BlockingIOError:
+        return b""
+    except OSError:
+        return None
+
+
+class _Unsent:
+    """Be the client that gunicorn's own answer goes to, of which only the status is wanted."""
+
+    data = b""
+
+    def gettimeout(self) -> float:
+        return 0.0  # it never blocks
+
+    def sendall(self, data: bytes) -> None:
+        self.data += data

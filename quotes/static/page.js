@@ -1,0 +1,225 @@
+// What the page does beyond reading. Without this, forms and links do it by loading a page.
+"use strict";
+
+const { root, base } = document.body.dataset;
+const $ = (id) => document.getElementById(id);
+
+for (const button of document.querySelectorAll("[data-copy], #copy, #share")) button.hidden = false;
+
+/* Asking the service: its JSON, or an error with what it says is wrong. */
+async function ask(path, options) {
+  let answer;
+  try {
+    answer = await fetch(root + path, { ...options, headers: { Accept: "application/json" } });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("The service cannot be reached. Are you online?");
+  }
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(body.detail || `The service answered ${answer.status}.`);
+  return body;
+}
+
+async function whileBusy(button, work, told) {
+  if (button.ariaBusy) return;
+  button.setAttribute("aria-busy", "true");
+  try {
+    await work();
+  } catch (error) {
+    told.textContent = error.message;
+  } finally {
+    button.removeAttribute("aria-busy");
+  }
+}
+
+function element(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+function credit(quote) {
+  const parts = [element("span", { className: "author", dir: "auto" }, quote.author)];
+  if (quote.source) parts.push(" ", element("cite", { dir: "auto" }, quote.source));
+  return parts;
+}
+
+/* Another quote on top */
+const SIZES = [[60, "s"], [150, "m"], [330, "l"]];
+
+$("another").addEventListener("submit", (event) => {
+  event.preventDefault();
+  whileBusy(event.submitter, async () => show(await ask("/quote?type=random")), $("told"));
+});
+
+function show(quote) {
+  const [, size] = SIZES.find(([longest]) => [...quote.quote].length <= longest) || [0, "xl"];
+  $("quote").dataset.link = "";
+  $("quote").replaceChildren(
+    element("blockquote", { className: `${size} turned`, dir: "auto" }, quote.quote),
+    element("figcaption", { className: "turned" }, ...credit(quote)),
+  );
+  $("kind").textContent = "A random quote";
+  $("date").hidden = true;
+  $("today").hidden = false;
+  $("told").textContent = "";
+}
+
+/* Copying and sharing */
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const field = element("textarea", { value: text }); // a page without TLS has no clipboard
+  const active = document.activeElement;
+  document.body.append(field);
+  field.select();
+  const isDone = document.execCommand("copy");
+  field.remove();
+  active.focus();
+  if (!isDone) throw new Error("The browser does not let a page copy.");
+}
+
+let forgetting;
+function tell(place, text) {
+  place.textContent = text;
+  clearTimeout(forgetting);
+  forgetting = setTimeout(() => { place.textContent = ""; }, 4000);
+}
+
+const shown = () => `${$("quote").querySelector("blockquote").textContent}\n\u2014 ${$("quote").querySelector(".author").textContent}`;
+const link = () => $("quote").dataset.link || `${base}/`;
+
+$("copy").addEventListener("click", (event) => whileBusy(event.target, async () => {
+  await copy(shown());
+  tell($("told"), "Copied.");
+}, $("told")));
+
+$("share").addEventListener("click", (event) => whileBusy(event.target, async () => {
+  if (navigator.share) {
+    await navigator.share({ text: shown(), url: link() }).catch((error) => {
+      if (error.name !== "AbortError") throw error;
+    });
+  } else {
+    await copy(link());
+    tell($("told"), "Link copied.");
+  }
+}, $("told")));
+
+for (const button of document.querySelectorAll("[data-copy]")) {
+  const face = button.innerHTML;
+  button.addEventListener("click", async () => {
+    await copy($(button.dataset.copy).value);
+    button.textContent = "Copied";
+    setTimeout(() => { button.innerHTML = face; }, 2000);
+  });
+}
+
+/* Searching while typing */
+let asking = new AbortController();
+let waiting;
+let next = "";
+
+$("q").addEventListener("input", () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(search, 200);
+});
+$("find").addEventListener("submit", (event) => {
+  event.preventDefault();
+  clearTimeout(waiting);
+  search();
+});
+$("more").addEventListener("click", (event) => whileBusy(event.target, () => look(next), $("found")));
+
+async function search() {
+  const words = $("q").value.trim();
+  asking.abort();
+  const address = words ? `?${new URLSearchParams({ q: words })}` : "";
+  history.replaceState(null, "", `${root}/${address}`);
+  if (!words) {
+    $("found").textContent = "";
+    $("results").replaceChildren();
+    $("more").hidden = true;
+    return;
+  }
+  try {
+    await look(`?${new URLSearchParams({ q: words, limit: 10 })}`, true);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    $("found").textContent = error.message;
+    $("results").replaceChildren();
+    $("more").hidden = true;
+  }
+}
+
+async function look(query, isNew = false) {
+  asking = new AbortController();
+  const { results, total, next: url } = await ask(`/quotes${query}`, { signal: asking.signal });
+  const items = results.map((quote) => element("li", {},
+    element("p", { dir: "auto" }, quote.quote),
+    element("p", { className: "credit" }, ...credit(quote)),
+  ));
+  if (isNew) $("results").replaceChildren(...items);
+  else $("results").append(...items);
+  $("found").textContent = total === 0 ? "Nothing found." : total === 1 ? "One quote." : `${total.toLocaleString("en")} quotes.`;
+  next = url ? new URL(url, document.baseURI).search : "";
+  $("more").hidden = !next;
+}
+
+/* The card */
+$("both").hidden = false;
+
+function build() {
+  const theme = $("build").elements.theme.value;
+  const width = $("width").value;
+  const address = (name, at = base) => `${at}/daily?format=svg&theme=${name}&width=${width}`;
+  const safe = (text) => text.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
+  const picture = (name) => `<img src="${safe(address(name))}" alt="Quote of the day">`;
+  $("pixels").textContent = width;
+  if (theme === "both") {
+    const source = `<source media="(prefers-color-scheme: dark)" srcset="${safe(address("dark"))}">`;
+    $("html").value = `<a href="${safe(base)}/"><picture>${source}${picture("light")}</picture></a>`;
+    $("markdown").value = $("html").value; // Markdown has no word for it, but takes HTML
+  } else {
+    $("html").value = `<a href="${safe(base)}/">${picture(theme)}</a>`;
+    $("markdown").value = `[![Quote of the day](${address(theme)})](${base}/)`;
+  }
+  const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
+  return address(theme === "both" ? (isDark ? "dark" : "light") : theme, root);
+}
+
+let drawing;
+$("build").addEventListener("input", () => {
+  const address = build();
+  clearTimeout(drawing);
+  drawing = setTimeout(() => { $("preview").src = address; }, 120);
+});
+$("build").addEventListener("submit", (event) => event.preventDefault());
+
+/* The texts: a number, then the code that was sent to it */
+let purpose = "subscribe";
+
+$("ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  purpose = event.submitter.hasAttribute("formaction") ? "unsubscribe" : "subscribe";
+  whileBusy(event.submitter, async () => {
+    await post({ mobile: $("mobile").value });
+    $("texted").textContent = "A code is on its way to your phone.";
+    $("confirm").hidden = false;
+    $("otp").value = "";
+    $("otp").focus();
+  }, $("texted"));
+});
+
+$("confirm").addEventListener("submit", (event) => {
+  event.preventDefault();
+  whileBusy(event.submitter, async () => {
+    await post({ mobile: $("mobile").value, otp: $("otp").value });
+    $("confirm").hidden = true;
+    $("ask").reset();
+    $("texted").textContent = purpose === "subscribe"
+      ? "Done: the day\u2019s quote comes by text from now on."
+      : "Done: no more texts come to this number.";
+    $("mobile").focus();
+  }, $("texted"));
+});
+
+const post = (fields) => ask(`/${purpose}`, { method: "POST", body: new URLSearchParams(fields) });

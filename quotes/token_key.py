@@ -1,0 +1,72 @@
+"""The key that bearer tokens are checked with: which texts are one, and for which algorithm.
+
+The settings ask this at each start, so nothing is imported before there is a public key to look at.
+"""
+
+ALGORITHMS = ("HS256", "RS256", "ES256")
+SHORTEST_SECRET = 32  # characters: a key of HS256 has at least the 256 bits of its hash (RFC 7518, 3.2)
+SHORTEST_RSA = 2048  # bits (RFC 7518, 3.3)
+FORMATS_OF_PUBLIC_KEYS = ("ssh-", "ecdsa-", "{")  # OpenSSH, JWK
+
+
+def parse(value: str) -> str:
+    r"""Return a key as it is used: in a PEM key on one line, `\n` stands for the end of a line.
+
+    Raises:
+        ValueError: It holds what neither a secret nor a PEM key has.
+    """
+    key = value.replace("\\n", "\n").replace("\r", "") if value.startswith("-----BEGIN ") else value
+    if not (key.isascii() and key.replace("\n", "").isprintable()):
+        raise ValueError("holds characters other than printable ASCII")
+    return key
+
+
+def check(key: str, algorithm: str) -> None:
+    """Refuse a key that is not one of an algorithm.
+
+    A public key must never serve as a secret: everybody has it, and so everybody could sign (RFC 8725, 2.1).
+
+    Args:
+        key: As `parse` returned it.
+        algorithm: One of `ALGORITHMS`.
+
+    Raises:
+        ValueError: It is not; the text says why, without the key.
+    """
+    if algorithm == "HS256":
+        _check_secret(key)
+    else:
+        _check_public_key(key, algorithm)
+
+
+def _check_secret(key: str) -> None:
+    if "-----BEGIN " in key or key.startswith(FORMATS_OF_PUBLIC_KEYS):
+        raise ValueError("is a public or private key, but HS256 needs a secret; or set QUOTES_JWT_ALGORITHM")
+    if "\n" in key:
+        raise ValueError("holds characters other than printable ASCII")
+    if len(key) < SHORTEST_SECRET:
+        raise ValueError(f"has to have at least {SHORTEST_SECRET} characters, such as `openssl rand -hex 32` prints")
+
+
+def _check_public_key(key: str, algorithm: str) -> None:
+    if "PRIVATE KEY-----" in key:
+        raise ValueError("is a private key; the service needs the public one alone: `openssl pkey -pubout`")
+    if not key.startswith("-----BEGIN ") or "PUBLIC KEY-----" not in key.splitlines()[0]:
+        raise ValueError(f"is no public key in PEM (-----BEGIN PUBLIC KEY-----), which {algorithm} needs")
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+        from cryptography.hazmat.primitives.serialization import load_pem_public_key
+    except ImportError:
+        raise ValueError(f"cannot be used: {algorithm} needs the library cryptography, which is not here") from None
+    try:
+        public = load_pem_public_key(key.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("is damaged: no public key can be read from this PEM") from None
+    if algorithm == "RS256" and not (isinstance(public, RSAPublicKey) and public.key_size >= SHORTEST_RSA):
+        raise ValueError(f"is not a key of RSA with at least {SHORTEST_RSA} bits, which RS256 needs")
+    if algorithm == "ES256" and not (
+        isinstance(public, EllipticCurvePublicKey) and isinstance(public.curve, SECP256R1)
+    ):
+        raise ValueError("is not a key on the curve P-256, which ES256 needs")

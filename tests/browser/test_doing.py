@@ -1,0 +1,170 @@
+"""What the page does: another quote, copying, sharing, searching, building a card, subscribing."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Site, Visit
+
+READING = {"permissions": ["clipboard-read", "clipboard-write"]}
+NO_CLIPBOARD = "Object.defineProperty(navigator, 'clipboard', {value: undefined})"
+SHARING = "window.shared = []; navigator.share = async what => { shared.push(what); }"
+NUMBER = "919028012345"
+
+
+def copied(page: Page) -> str:
+    return page.evaluate("navigator.clipboard.readText()")
+
+
+def shown(page: Page) -> tuple[str, str]:
+    return page.locator("blockquote").inner_text(), page.locator("#quote .author").inner_text()
+
+
+def test_another_quote_at_a_click(visit: Callable[..., Visit], site: Site):
+    page = visit(f"{site.url}/").page
+    today, seen = shown(page), set()
+
+    for _ in range(5):
+        before = page.locator("blockquote").element_handle()
+        page.get_by_role("button", name="Another one").click()
+        page.wait_for_function("before => !before.isConnected", arg=before)
+        seen.add(shown(page))
+
+    assert len(seen) > 2
+    expect(page.locator("#kind")).to_have_text("A random quote")
+    expect(page.locator("#date")).to_be_hidden()
+    expect(page.get_by_role("button", name="Another one")).to_be_focused()
+    page.get_by_role("link", name="Back to today").click()
+    assert shown(page) == today
+
+
+@pytest.mark.parametrize("script", ["", NO_CLIPBOARD], ids=["clipboard", "no clipboard"])
+def test_copying_the_quote(visit: Callable[..., Visit], site: Site, script: str):
+    page = visit(f"{site.url}/", script=script, **READING).page
+    today = site.corpus.of_day(site.today)
+
+    page.get_by_role("button", name="Copy", exact=True).click()
+
+    expect(page.get_by_role("status").filter(has_text="Copied.")).to_be_visible()
+    page.locator("#markdown").evaluate("field => { field.readOnly = false; field.value = ''; field.focus(); }")
+    page.keyboard.press("Control+V")
+    expect(page.locator("#markdown")).to_have_value(f"{today.quote}\n— {today.author}")
+
+
+def test_sharing_where_the_browser_cannot_copies_the_link(visit: Callable[..., Visit], site: Site):
+    page = visit(f"{site.url}/", script="delete Navigator.prototype.share", **READING).page
+
+    page.get_by_role("button", name="Share").click()
+
+    expect(page.get_by_role("status").filter(has_text="Link copied.")).to_be_visible()
+    assert copied(page) == f"{site.url}/?date={site.today}"
+
+
+def test_sharing_where_the_browser_can(visit: Callable[..., Visit], site: Site):
+    page = visit(f"{site.url}/", script=SHARING).page
+    today = site.corpus.of_day(site.today)
+
+    page.get_by_role("button", name="Share").click()
+
+    page.wait_for_function("() => shared.length")
+    assert page.evaluate("shared") == [
+        {"text": f"{today.quote}\n— {today.author}", "url": f"{site.url}/?date={site.today}"}
+    ]
+
+
+def test_a_card_is_built_and_shown(visit: Callable[..., Visit], site: Site):
+    page = visit(f"{site.url}/", **READING).page
+    without_script = [page.locator(field).input_value() for field in ("#markdown", "#html")]
+
+    page.get_by_label("Dark").check()
+    page.get_by_label("Light").check()
+    assert [page.locator(field).input_value() for field in ("#markdown", "#html")] == without_script
+    page.get_by_label("Dark").check()
+    page.get_by_label(re.compile("Width")).fill("400")
+
+    card = f"{site.url}/daily?format=svg&theme=dark&width=400"
+    expect(page.locator("#preview")).to_have_attribute("src", card.removeprefix(re.match(r"http://[^/]*", card)[0]))
+    page.locator("#preview").scroll_into_view_if_needed()
+    page.wait_for_function("() => document.getElementById('preview').naturalWidth === 400")
+    expect(page.locator("#markdown")).to_have_value(f"[![Quote of the day]({card})]({site.url}/)")
+    page.get_by_role("button", name="Copy the Markdown").click()
+    expect(page.locator("[data-copy=markdown]")).to_have_text("Copied")
+    assert copied(page) == f"[![Quote of the day]({card})]({site.url}/)"
+    page.get_by_role("button", name="Copy the HTML").click()
+    expect(page.locator("[data-copy=html]")).to_have_text("Copied")
+    html = copied(page)
+    assert html == page.locator("#html").input_value()
+    page.evaluate("html => document.body.insertAdjacentHTML('beforeend', `<div id=pasted>${html}</div>`)", html)
+    expect(page.locator("#pasted a")).to_have_attribute("href", f"{site.url}/")
+    expect(page.locator("#pasted img")).to_have_attribute("src", card)
+
+
+def test_a_card_as_the_readers_theme_is(visit: Callable[..., Visit], site: Site):
+    page = visit(f"{site.url}/", color_scheme="dark").page
+
+    page.get_by_label("As the reader").check()
+
+    expect(page.locator("#preview")).to_have_attribute("src", "/daily?format=svg&theme=dark&width=600")
+    html = page.locator("#html").input_value()
+    expect(page.locator("#markdown")).to_have_value(html)
+    page.evaluate("html => document.body.insertAdjacentHTML('beforeend', `<div id=pasted>${html}</div>`)", html)
+    address = f"{site.url}/daily?format=svg&theme="
+    expect(page.locator("#pasted img")).to_have_attribute("src", f"{address}light&width=600")
+    page.wait_for_function(
+        "src => document.querySelector('#pasted img').currentSrc === src", arg=f"{address}dark&width=600"
+    )
+
+
+def test_subscribing_and_unsubscribing_with_a_code(visit: Callable[..., Visit], site: Site):
+    opened = visit(f"{site.url}/")
+    page = opened.page
+    number, code, told = page.locator("#mobile"), page.locator("#otp"), page.locator("#texted")
+
+    number.fill("+91 90280 12345")
+    number.press("Enter")
+    expect(told).to_have_text("A code is on its way to your phone.")
+    expect(code).to_be_focused()
+    code.fill(site.code(NUMBER))
+    code.press("Enter")
+    expect(told).to_contain_text("comes by text from now on.")
+    expect(code).to_be_hidden()
+    expect(number).to_have_value("")
+
+    assert not [address for address in opened.requests if NUMBER[2:] in address]
+
+
+def test_a_wrong_number_and_a_wrong_code_are_told(visit: Callable[..., Visit], site: Site):
+    opened = visit(f"{site.url}/")
+    page, told = opened.page, opened.page.locator("#texted")
+
+    page.locator("#mobile").fill("12")
+    page.get_by_role("button", name="Send a code").click()
+    expect(told).to_contain_text("The parameter 'mobile'")
+    page.locator("#mobile").fill("+91 90280 54321")
+    page.get_by_role("button", name="Send a code").click()
+    right = site.code("919028054321")
+    page.locator("#otp").fill("000000" if right != "000000" else "000001")
+    page.get_by_role("button", name="Confirm").click()
+    expect(told).to_contain_text("The code")
+    page.locator("#otp").fill(right)
+    page.get_by_role("button", name="Confirm").click()
+    expect(told).to_contain_text("comes by text from now on.")
+
+    refused = [text for text in opened.complaints if "status of 400" in text]
+    assert len(refused) == len(opened.complaints) == 2
+    opened.complaints.clear()
+
+
+def test_without_a_connection_it_says_so_and_stays(visit: Callable[..., Visit], site: Site):
+    opened = visit(f"{site.url}/")
+    page, before = opened.page, shown(opened.page)
+    page.context.set_offline(True)
+
+    page.get_by_role("button", name="Another one").click()
+    expect(page.locator("#told")).to_have_text("The service cannot be reached. Are you online?")
+
+    assert shown(page) == before
+    assert all("ERR_INTERNET_DISCONNECTED" in text for text in opened.complaints)
+    opened.complaints.clear()
