@@ -30,7 +30,7 @@ class Use(NamedTuple):
 MEMORY = 1.0  # GB
 WARM, COLD = 0.003, 0.3  # seconds billed for a request, and for a start on top of it
 COLD_SHARE = 0.01  # of the invocations
-ANSWER, LOG = 0.8e3, 0.4e3  # bytes a request, headers included
+ANSWER, LOG = 0.8e3, 0.7e3  # bytes a request, headers included
 GETS_A_START = 2  # the remote environment and the state
 
 

@@ -46,6 +46,7 @@ def filled_in(policy: str, cli: Any, account: str) -> str:
         "task_topic": f"arn:aws:sns:{place}:{tasks}-zappa-async" if is_sns else "",
         "task_function": _function_arn(tasks, place) if is_elsewhere and not is_sns else "",
         "alert_topic": alert_topic(cli, account),
+        "vpc": "*" if cli.stage_config.get("vpc_config") else "",  # Lambda asks for no less (AWSLambdaVPCAccess…)
         "dead_letters": cli.stage_config.get("dead_letter_arn", ""),
     }
     document = json.loads(Template(policy).substitute(names))

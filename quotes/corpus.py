@@ -8,18 +8,17 @@ thousand quotes or at a million.
 
 import datetime as dt
 import random
-import sqlite3
-import threading
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from quotes.errors import CorpusError
+from quotes.library_file import LibraryFile
 from quotes.quote import Quote
 
 EMBEDDED = Path(__file__).parent / "data" / "corpus.jsonl"
-FORMAT = 2  # of the built file; raise it when the builder writes another one
+FORMAT = 3  # of the built file; raise it when the builder writes another one
 
 _QUOTE = "quotes.quote, quotes.author, quotes.category, quotes.source, quotes.id"
 _BY_NUMBER = f"SELECT {_QUOTE} FROM quotes WHERE n = ?"  # noqa: S608
@@ -29,7 +28,6 @@ _SCOPE = "SELECT scope, size FROM scopes WHERE author_key = ? AND category_key =
 _FIRST_RANK = "SELECT rank FROM picks WHERE scope = ? AND length >= ? ORDER BY length, rank LIMIT 1"
 _LAST_RANK = "SELECT rank FROM picks WHERE scope = ? AND length <= ? ORDER BY length DESC, rank DESC LIMIT 1"
 
-_MEND = "remove the .sqlite3 file, and it is built again from its text"
 _NO_LIMIT = 2**31  # characters; SQLite has no longer text
 
 
@@ -68,7 +66,7 @@ def key(name: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
-class Corpus:
+class Corpus(LibraryFile):
     """Answer from one built library; safe to share between threads, opened on first use.
 
     Args:
@@ -78,11 +76,8 @@ class Corpus:
     """
 
     def __init__(self, find: Callable[[], Path], rng: Draws = random) -> None:
-        self._find = find
+        super().__init__(find)
         self._rng = rng
-        self._opening = threading.Lock()
-        self._reading = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
         self._size: int | None = None
 
     @property
@@ -155,37 +150,3 @@ class Corpus:
         first = self._first(_FIRST_RANK, scope, min(shortest or 0, _NO_LIMIT))
         last = self._first(_LAST_RANK, scope, _NO_LIMIT if longest is None else min(longest, _NO_LIMIT))
         return range(first[0], last[0] + 1) if first and last else range(0)
-
-    def _row(self, sql: str, *values: object) -> tuple[Any, ...]:
-        row = self._first(sql, *values)
-        if row is None:
-            raise CorpusError(f"The corpus has holes; {_MEND}.")
-        return row
-
-    def _first(self, sql: str, *values: object) -> tuple[Any, ...] | None:
-        """Return the first row of an answer; one thread at a time, for a statement is kept and used by all."""
-        try:
-            db = self._db
-            with self._reading:
-                row: tuple[Any, ...] | None = db.execute(sql, values).fetchone()
-        except sqlite3.Error as error:
-            raise CorpusError(
-                f"The corpus cannot be read ({error}); remove the .sqlite3 file, and it is built again from its text."
-            ) from error
-        return row
-
-    @property
-    def _db(self) -> sqlite3.Connection:
-        if self._connection is None:
-            with self._opening:
-                # Immutable: no lock, no journal, and it works on a read-only file system (sqlite.org/uri.html). One
-                # connection, and so one page cache, serves all threads.
-                self._connection = self._connection or sqlite3.connect(
-                    f"{self._find().absolute().as_uri()}?immutable=1", uri=True, check_same_thread=False
-                )
-        return self._connection
-
-    def __del__(self) -> None:
-        """Close the library."""
-        if self._connection:
-            self._connection.close()

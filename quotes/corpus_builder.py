@@ -4,8 +4,10 @@ The same text gives the same bytes (with the same version of SQLite). Sorting an
 that memory stays bounded at a million quotes. Run `python -m quotes.corpus_builder` to build the embedded one.
 """
 
+import functools
 import hashlib
 import json
+import re
 import sqlite3
 import tempfile
 from array import array
@@ -17,16 +19,21 @@ from typing import Any
 
 from quotes.corpus import EMBEDDED, FORMAT, key
 from quotes.errors import CorpusError
+from quotes.search_index import add_index
 
 _REQUIRED = ("id", "quote", "author", "category")
 _OPTIONAL = ("work", "place", "translator", "speaker")
+
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 
 _SCHEMA = """
 PRAGMA page_size = 4096;
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
+PRAGMA cache_size = -32768;
+PRAGMA temp.cache_size = -32768;
 CREATE TEMP TABLE lines (
-    id TEXT PRIMARY KEY, quote TEXT, author TEXT, category TEXT, source TEXT,
+    line INTEGER PRIMARY KEY, id TEXT, quote TEXT, author TEXT, category TEXT, source TEXT,
     author_key TEXT, category_key TEXT, length INTEGER, shuffle INTEGER
 );
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -43,6 +50,8 @@ CREATE TABLE picks (
     PRIMARY KEY (scope, rank)
 );
 CREATE TABLE days (position INTEGER PRIMARY KEY, n INTEGER NOT NULL);
+CREATE TABLE authors (place INTEGER PRIMARY KEY, name TEXT NOT NULL, quotes INTEGER NOT NULL);
+CREATE TABLE categories (place INTEGER PRIMARY KEY, name TEXT NOT NULL, quotes INTEGER NOT NULL);
 """
 
 # An empty key stands for "any": the scopes are all quotes, each author, each category, each pair.
@@ -64,6 +73,16 @@ INSERT INTO picks
 CREATE INDEX picks_by_length ON picks (scope, length, rank);
 """
 
+# A name that is written in several ways stands as most often, or first, where as often.
+_NAMES = """
+INSERT INTO {0} (name, quotes)
+    SELECT name, quotes FROM (
+        SELECT {1}_key AS name_key, {1} AS name, sum(count(*)) OVER (PARTITION BY {1}_key) AS quotes,
+            row_number() OVER (PARTITION BY {1}_key ORDER BY count(*) DESC, min(line)) AS choice
+        FROM numbered GROUP BY {1}_key, {1}
+    ) WHERE choice = 1 ORDER BY quotes DESC, name_key;
+"""
+
 # Each author's quotes are spread evenly over the whole cycle, each author shifted by a hash of its own.
 _SPREAD = """
 SELECT n, author_number FROM (
@@ -72,6 +91,11 @@ SELECT n, author_number FROM (
         / count(*) OVER (PARTITION BY author_key) AS place
     FROM numbered
 ) ORDER BY place, shuffle, n
+"""
+
+_SECOND = """
+SELECT line, id FROM (SELECT line, id, row_number() OVER (PARTITION BY id ORDER BY line) AS time FROM lines)
+WHERE time = 2 ORDER BY line LIMIT 1
 """
 
 
@@ -114,16 +138,19 @@ def build(text: Path, target: Path) -> None:
             made_from = _fingerprint(text)  # first: a text that changes meanwhile makes the file stale
             with closing(sqlite3.connect(unfinished)) as db:
                 db.executescript(_SCHEMA)
-                for number, line in _lines(text):
-                    try:
-                        db.execute("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", line)
-                    except sqlite3.IntegrityError as error:
-                        raise CorpusError(f"{text.name}, line {number}: 'id' {line[0]!r} is given twice.") from error
-                db.executescript(_NUMBER)
+                db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _lines(text))
+                try:
+                    db.executescript(
+                        _NUMBER + _NAMES.format("authors", "author") + _NAMES.format("categories", "category")
+                    )
+                except sqlite3.IntegrityError as error:
+                    line, name = db.execute(_SECOND).fetchone()
+                    raise CorpusError(f"{text.name}, line {line}: 'id' {name!r} is given twice.") from error
                 numbers = _arrange(db)
                 if not numbers:
                     raise CorpusError(f"{text.name} holds no quotes.")
                 db.executemany("INSERT INTO days VALUES (?, ?)", enumerate(numbers))
+                add_index(db)
                 db.execute("INSERT INTO meta VALUES ('made_from', ?)", (made_from,))
                 db.commit()
             unfinished.replace(target)
@@ -154,7 +181,8 @@ def source_of(line: dict[str, Any]) -> str | None:
     return ", ".join(parts) + year
 
 
-def _lines(text: Path) -> Iterator[tuple[int, tuple[object, ...]]]:
+def _lines(text: Path) -> Iterator[tuple[object, ...]]:
+    folded = functools.lru_cache(maxsize=10_000)(key)
     with text.open("rb") as lines:
         for number, raw in enumerate(lines, 1):
             if not raw.strip():
@@ -173,14 +201,12 @@ def _lines(text: Path) -> Iterator[tuple[int, tuple[object, ...]]]:
             shuffle = int.from_bytes(hashlib.sha256(line["id"].encode()).digest()[:6])
             yield (
                 number,
-                (
-                    *(line[name] for name in _REQUIRED),
-                    source_of(line),
-                    key(line["author"]),
-                    key(line["category"]),
-                    len(line["quote"]),
-                    shuffle,
-                ),
+                *(line[name] for name in _REQUIRED),
+                source_of(line),
+                folded(line["author"]),
+                folded(line["category"]),
+                len(line["quote"]),
+                shuffle,
             )
 
 
@@ -188,7 +214,7 @@ def _is_text(value: object) -> bool:
     """Tell whether a value is a text that can be encoded and stored anywhere: no lone surrogate, no NUL."""
     if not isinstance(value, str) or not value.strip():
         return False
-    return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value)
+    return not _NO_TEXT.search(value)
 
 
 def _arrange(db: sqlite3.Connection) -> "array[int]":

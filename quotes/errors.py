@@ -64,6 +64,16 @@ class CorpusError(QuotesError):
     """Report that the library of quotes cannot be built or read."""
 
 
+class SearchUnavailable(QuotesError):
+    """Report that the SQLite here cannot search."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The library cannot be searched here: the SQLite of this Python is without FTS5. On AWS Lambda, deploy from "
+            "Python 3.12 or later."
+        )
+
+
 class StateUnavailable(QuotesError):
     """Report that the database cannot be read or written now."""
 

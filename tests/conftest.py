@@ -1,7 +1,7 @@
 """What every test may use: a frozen clock, a service on files of its own, and no network but this machine's."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,19 @@ from quotes.service import Service
 from quotes.settings import Settings
 from quotes.subscriptions import Subscriptions
 from quotes.texts import Console
+from tests.secrets import secrets_in
 
 NOON = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test whose logs or output have what looks like a secret."""
+    report = yield
+    for name, text in report.sections if report.when == "teardown" else ():  # it has those of the test as well
+        for kind, _ in secrets_in(text):
+            report.outcome, report.longrepr = "failed", f"{name} has what looks like a secret: {kind}"
+    return report
 
 
 class Clock:

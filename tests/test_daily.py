@@ -186,6 +186,26 @@ def test_once_the_state_is_back_the_day_is_what_the_record_says(
     assert daily_quotes.quote_of_today() == Daily(TODAY, OTHERS, on_record=True)
 
 
+def test_the_latest_quotes_are_not_told_without_todays(
+    make: Callable[..., DailyQuotes], tmp_path: Path, database: Database, corpus: Corpus, seconds: Seconds
+) -> None:
+    record(database, LAST_YEAR)
+    daily_quotes, file = make(), tmp_path / "quotes.db"
+    file.rename(tmp_path / "away")
+    file.mkdir()
+    assert not daily_quotes.quote_of_today().on_record
+    file.rmdir()
+    (tmp_path / "away").rename(file)
+
+    with pytest.raises(StateUnavailable):  # the state is back, but still left alone
+        daily_quotes.latest(30)
+    seconds.passed += STATE_LEFT_ALONE_FOR
+    assert daily_quotes.latest(30) == [
+        Daily(TODAY, corpus.of_day(TODAY), on_record=True),
+        Daily(LAST_YEAR, OTHERS, on_record=True),
+    ]
+
+
 @pytest.mark.parametrize(
     ("zone", "utc_midnight_there"),
     [("UTC", "00:00"), ("Asia/Kolkata", "18:30"), ("America/New_York", "05:00"), ("Pacific/Kiritimati", "10:00")],

@@ -185,7 +185,7 @@ def test_a_stage_may_name_more_types_that_are_text():
 
 def test_the_api_answers_as_it_does_behind_any_server(make_service):
     app = create_api(Settings(), make_service())
-    direct = testing.simulate_get(app, "/daily", query_string="format=text")
+    direct = testing.simulate_get(app, "/daily", query_string="format=text", protocol="https")
 
     query = {"format": ["text"]}
     answer = create_handler(app, a_stage())(an_event("/daily", multiValueQueryStringParameters=query), None)

@@ -52,10 +52,13 @@ def _add_entry(feed: xml.Element, begun: dt.datetime, daily: Daily, base: str) -
     xml.add(entry, "updated", begun.isoformat())
     xml.add(xml.add(entry, "author"), "name", xml.one_line(quote.author))
     xml.add(entry, "category", term=quote.category)
-    # Readers open the first link, and a card is good to look at.
-    for form, media_type in (("svg", "image/svg+xml"), ("json", "application/json")):
-        href = f"{base}/daily?date={daily.day}&format={form}"
-        xml.add(entry, "link", rel="alternate", type=media_type, href=href)
+    # Readers open the first link, which leads to the page.
+    for media_type, address in (
+        ("text/html", f"/?date={daily.day}"),
+        ("image/svg+xml", f"/daily?date={daily.day}&format=svg"),
+        ("application/json", f"/daily?date={daily.day}&format=json"),
+    ):
+        xml.add(entry, "link", rel="alternate", type=media_type, href=f"{base}{address}")
     _add_content(xml.add(entry, "content", type="xhtml"), quote)
 
 

@@ -67,13 +67,14 @@ def draw(quote: Quote, theme: str, width: int) -> bytes:
     measure = width - 2 * margin
     smallest = 15 + width // 240
     saying, by = _block_that_fits(quote.quote, width, measure, smallest), f"\N{EM DASH} {xml.one_line(quote.author)}"
-    author = _block([pieces(by)], smallest, measure, 1.4)
-    source = _block([pieces(xml.one_line(quote.source))] if quote.source else [], smallest - 3, measure, 1.4)
+    name_size = min(saying.size, round(14 + width * 0.008))
+    author = _block([pieces(by)], name_size, measure, 1.4)
+    source = _block([pieces(xml.one_line(quote.source or ""))], round(name_size * 0.82), measure, 1.4)
     mark = round(12 + width * 0.025)
 
     top = margin + mark + round(mark * 0.75)
     rule = top + saying.height + round(saying.size * 0.9)
-    author_top = rule + round(smallest * 0.9)
+    author_top = rule + round(name_size * 0.9)
     source_top = author_top + author.height + 2
     height = source_top + source.height + margin - 4
 

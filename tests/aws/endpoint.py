@@ -8,7 +8,7 @@ import io
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
@@ -117,9 +117,10 @@ class Endpoint:
             given = json.loads(body)
             letters = given.get("DeadLetterConfig", {}).get("TargetArn")
             role = given.get("Role") or self._functions.named(arn).role
-            if letters and not self._roles.allows(role, SEND[letters.split(":")[2]], letters):
-                message = f"The provided execution role does not have permissions to send to {letters}"
-                return _json("400 Bad Request", {"Message": message}, "InvalidParameterValueException")
+            for needed, what in _needed(given):
+                if not self._roles.allows(role, needed, what):
+                    message = f"The provided execution role does not have permissions to call {needed} on {what}"
+                    return _json("400 Bad Request", {"Message": message}, "InvalidParameterValueException")
         status, headers, content = self._asked_moto(environ)
         if status.startswith("20"):
             found = json.loads(content or b"{}")
@@ -171,6 +172,16 @@ class Endpoint:
             if hasattr(body, "close"):
                 body.close()
         return answer[0], answer[1], content
+
+
+def _needed(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give what a role has to allow before a function is configured so (Lambda API reference, CreateFunction)."""
+    if letters := given.get("DeadLetterConfig", {}).get("TargetArn"):
+        yield SEND[letters.split(":")[2]], letters
+    if given.get("VpcConfig", {}).get("SubnetIds"):
+        yield from ((f"ec2:{name}", "*") for name in ("CreateNetworkInterface", "DescribeNetworkInterfaces"))
+    if given.get("TracingConfig", {}).get("Mode") == "Active":
+        yield "xray:PutTraceSegments", "*"
 
 
 def answered(_: Call, answer: Callable[[], Answer]) -> Answer:

@@ -33,6 +33,10 @@ class Mailbox:
         self._url = self._sqs.create_queue(QueueName="alerts")["QueueUrl"]
         attributes = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])["Attributes"]
         self._topic = self._sns.create_topic(Name="UnhandledException")["TopicArn"]
+        statement = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+        statement |= {"Resource": attributes["QueueArn"], "Condition": {"ArnEquals": {"aws:SourceArn": self._topic}}}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes={"Policy": policy})
         self._sns.subscribe(TopicArn=self._topic, Protocol="sqs", Endpoint=attributes["QueueArn"])
         self.mails: list[dict[str, Any]] = []
 
@@ -114,7 +118,7 @@ def test_a_defect_of_a_resource(account: Account, dev: Texting, mailbox: Mailbox
         "GET /daily",
         "UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
     )
-    assert [line for line in message["traceback"] if line.startswith("quotes/resources.py:")] != []
+    assert [line for line in message["traceback"] if line.startswith("quotes/models.py:")] != []
 
 
 def test_a_job_that_fails_is_told_once_and_tried_again(account: Account, dev: Texting, mailbox: Mailbox):

@@ -99,7 +99,7 @@ def test_a_function_whose_role_may_not_send_dead_letters_is_not_made(account: Ac
     url, target = queue(account, "forbidden")
     account.client("sqs").delete_queue(QueueUrl=url)
 
-    with pytest.raises(ClientError, match="execution role does not have permissions to send"):
+    with pytest.raises(ClientError, match="execution role does not have permissions to call sqs:SendMessage"):
         made.function("no-letters", FAILS, DeadLetterConfig={"TargetArn": target})
 
     account.client("iam").delete_role_policy(RoleName="no-letters", PolicyName="own")

@@ -17,7 +17,7 @@ def test_a_million_requests_without_cache():
             "API Gateway": 3.50,
             "its cache": 0.0,
             "S3": 1e4 * 2 * 0.4e-6 + 30 * 5e-6,
-            "logs": 0.20,
+            "logs": 0.35,
             "transfer": 0.0,
         }
     )

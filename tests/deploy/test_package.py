@@ -14,6 +14,7 @@ import pytest
 
 from deploy.package import DATA, LIBRARIES, OURS, is_shipped
 from deploy.stage import SETTINGS
+from tests.secrets import secrets_in
 
 ROOT = SETTINGS.parent
 BUILDER = "ferdinand"
@@ -98,6 +99,9 @@ def test_it_tells_nothing_of_who_made_it_and_no_secret(package: Path):
         contents = {name: lean.read(name) for name in lean.namelist()}
 
     assert {(name, word) for name, body in contents.items() for word in told if word.encode() in body} == set()
+    ours = {name: body.decode("utf-8", "replace") for name, body in contents.items() if name.startswith(OURS)}
+    assert ours
+    assert {name: found for name, text in ours.items() if (found := secrets_in(text))} == {}
 
 
 def test_everybody_may_read_each_file_and_nothing_is_dated(package: Path):

@@ -15,7 +15,7 @@ from deploy.policy import filled_in
 from deploy.stage import SETTINGS, StageError, loaded
 from quotes.settings import Settings, variables
 
-OTHERS = ("production", "dev_key", "dev_iam")
+OTHERS = ("production", "dev_key", "dev_iam", "dev_trace", "dev_vpc")
 TOPICS = {"dev": "DailyQuoteSubscription"} | {name: f"DailyQuoteSubscription-{name}" for name in OTHERS}
 STAGES = tuple(json.loads(SETTINGS.read_text(encoding="utf-8")))
 
@@ -148,6 +148,11 @@ def test_the_policy_grants_each_action_on_the_stages_own_things_alone(stage):
     }
     if name == "production":
         expected.add(("sns:Publish", stage.stage_config["dead_letter_arn"]))
+    if name == "dev_vpc":
+        interfaces = {f"ec2:{action}NetworkInterface" for action in ("Create", "Delete")}
+        interfaces |= {f"ec2:{action}PrivateIpAddresses" for action in ("Assign", "Unassign")}
+        expected |= {(f"ec2:Describe{what}", "*") for what in ("NetworkInterfaces", "Subnets")}
+        expected |= {(action, "*") for action in interfaces}
     granted = set()
     for statement in document["Statement"]:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]

@@ -1,0 +1,82 @@
+"""A built library, opened where it lies: immutable, on first use, one connection for all threads."""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from quotes.errors import CorpusError, SearchUnavailable
+
+MEND = "remove the .sqlite3 file, and it is built again from its text"
+_KNOWS_ALL = (3, 9)  # the SQLite that FTS5 came with
+
+
+class LibraryFile:
+    """Read one built library; safe to share between threads.
+
+    Args:
+        find: Returns the path of the built file; called once, on first use.
+    """
+
+    def __init__(self, find: Callable[[], Path]) -> None:
+        self.find = find
+        self._opening = threading.Lock()
+        self._reading = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def _row(self, sql: str, *values: object) -> tuple[Any, ...]:
+        row = self._first(sql, *values)
+        if row is None:
+            raise CorpusError(f"The corpus has holes; {MEND}.")
+        return row
+
+    def _first(self, sql: str, *values: object) -> tuple[Any, ...] | None:
+        """Return the first row of an answer; one thread at a time, for a statement is kept and used by all."""
+        try:
+            db = self._db
+            with self._reading:
+                row: tuple[Any, ...] | None = db.execute(sql, values).fetchone()
+        except sqlite3.Error as error:
+            raise _explained(error) from error
+        return row
+
+    def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return every row of an answer, as `_first` does."""
+        try:
+            db = self._db
+            with self._reading:
+                return db.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise _explained(error) from error
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        if self._connection is None:
+            with self._opening:
+                # Immutable: no lock, no journal, and it works on a read-only file system (sqlite.org/uri.html). One
+                # connection, and so one page cache, serves all threads.
+                self._connection = self._connection or _opened(
+                    f"{self.find().absolute().as_uri()}?immutable=1",
+                )
+        return self._connection
+
+    def __del__(self) -> None:
+        """Close the library."""
+        if self._connection:
+            self._connection.close()
+
+
+def _opened(uri: str) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, check_same_thread=False)
+    if sqlite3.sqlite_version_info < _KNOWS_ALL:
+        # FTS5 keeps tables of a form that this SQLite does not know. So it passes over them, instead of reading nothing
+        # at all (sqlite.org/pragma.html#pragma_writable_schema); nothing can be written anyway.
+        db.execute("PRAGMA writable_schema = ON")
+    return db
+
+
+def _explained(error: sqlite3.Error) -> CorpusError | SearchUnavailable:
+    if "no such module" in str(error):
+        return SearchUnavailable()
+    return CorpusError(f"The corpus cannot be read ({error}); {MEND}.")
