@@ -2,12 +2,15 @@
 
 import datetime as dt
 import re
+from urllib.parse import urlsplit
 
 import pytest
 
 from quotes.corpus import Corpus
 from quotes.daily import Daily
+from quotes.page import POLICY
 from quotes.representations import JSON, TEXT, Form, atom, represent
+from quotes.static_files import FOLDER, MEDIA_TYPES, addresses
 from tests.aws.stages import Stage, problem
 
 pytest_plugins = ("tests.aws.stages",)
@@ -74,6 +77,20 @@ def test_a_version_that_the_client_has_is_not_sent_again(stage: Stage):
 
     assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", etag)
     assert answer.headers["cache-control"].startswith("public, max-age=")
+
+
+def test_the_page_and_its_files_byte_for_byte(stage: Stage):
+    page = stage.curl("/", "--header", "Accept: text/html")
+
+    root = urlsplit(stage.url).path
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert page.headers["content-security-policy"] == POLICY
+    assert page.body == stage.curl("", "--header", "Accept: text/html").body  # the stage without a slash
+    for name, address in addresses().items():
+        assert f'"{root}/static/{address}"'.encode() in page.body
+        file = stage.curl(f"/static/{address}")
+        assert (file.status, file.headers["content-type"]) == (200, MEDIA_TYPES[name])
+        assert file.body == (FOLDER / name).read_bytes()
 
 
 def test_a_random_quote(stage: Stage, corpus: Corpus):
