@@ -219,7 +219,7 @@ def test_help_names_every_command_and_shows_examples(capsys: pytest.CaptureFixtu
 
     told = capsys.readouterr().out
     assert exit_.value.code == 0
-    assert re.findall(r"^    (\w+)  ", told, re.MULTILINE) == ["serve", "today", "random", "state", "check"]
+    assert re.findall(r"^    (\w+)  ", told, re.MULTILINE) == ["serve", "today", "random", "state", "token", "check"]
     assert "  python -m quotes random --category love " in told
 
 
