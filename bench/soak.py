@@ -181,6 +181,32 @@ def _many(client: Client, day: Day) -> bool:
     return answer.status == 200 and all(map(_is_quote, found)) and len({one["quote"] for one in found}) == count
 
 
+def _card(client: Client, day: Day) -> bool:
+    theme, width = random.choice(("light", "dark")), random.randint(240, 1200)
+    answer = client.ask("GET", f"/daily?format=svg&theme={theme}&width={width}")
+    return (answer.status, answer.headers["content-type"]) == (200, "image/svg+xml") and b"</svg>" in answer.body
+
+
+def _page(client: Client, day: Day) -> bool:
+    path, accept, start = random.choice(
+        (
+            ("/", "text/html", b"<!doctype html>"),
+            ("/docs", "*/*", b"<!doctype html>"),
+            ("/feed.atom", "*/*", b"<?xml"),
+            ("/openapi.json", "*/*", b"{"),
+        )
+    )
+    answer = client.ask("GET", path, Accept=accept)
+    return answer.status == 200 and answer.body.lower().startswith(start)
+
+
+def _library(client: Client, day: Day) -> bool:
+    word, limit = random.choice(("hope", "love", "time", "death")), random.randint(1, 100)
+    answer = client.ask("GET", f"/quotes?q={word}&limit={limit}")
+    found = json.loads(answer.body)
+    return answer.status == 200 and len(found["results"]) == min(limit, found["total"]) > 0
+
+
 def _error(client: Client, day: Day) -> bool:
     method, path, status = random.choice(
         (
@@ -239,6 +265,9 @@ KINDS: dict[str, tuple[int, Callable[[Client, Day], bool]]] = {
     "random, text": (5, _text),
     "random, filters": (10, _filtered),
     "random, many": (4, _many),
+    "cards": (4, _card),
+    "pages, the feed": (3, _page),
+    "the library": (4, _library),
     "errors": (7, _error),
     "406": (2, _not_acceptable),
     "bodies": (5, _body),
