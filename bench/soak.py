@@ -130,6 +130,7 @@ class Day(NamedTuple):
     json: bytes
     text: bytes
     etag: str
+    has_library: bool  # whether `/quotes` is there to be asked
 
 
 def _is_quote(found: Any) -> bool:
@@ -300,7 +301,8 @@ def _clients(port: int, number: int, day: Day) -> Share:
 
 def _client(port: int, number: int, day: Day) -> Share:
     share, client = Share(Counter(), Counter(), 0), Client(port)
-    names, weights = list(KINDS), [weight for weight, _ in KINDS.values()]
+    names = [name for name in KINDS if day.has_library or name != "the library"]
+    weights = [KINDS[name][0] for name in names]
     for name in random.choices(names, weights, k=number):
         try:
             wrong = "" if KINDS[name][1](client, day) else "a wrong answer"
@@ -473,7 +475,8 @@ def _first(port: int) -> Day:
         try:
             answer, text = client.ask("GET", "/daily"), client.ask("GET", "/daily?format=text")
             assert (answer.status, text.status) == (200, 200)
-            return Day(answer.body, text.body, answer.headers["etag"])
+            library = client.ask("GET", "/quotes?limit=1")
+            return Day(answer.body, text.body, answer.headers["etag"], library.status != 404)
         except OSError:
             if time.monotonic() > deadline:
                 raise
