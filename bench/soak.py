@@ -13,6 +13,7 @@ import random
 import re
 import signal
 import socket
+import statistics
 import sys
 import tempfile
 import threading
@@ -36,7 +37,7 @@ PROCESSES, CLIENTS = 2, 8  # of clients, and in each of them
 FAULT_LASTS = 8.0  # seconds
 WELL_LASTS = 20  # requests that the upstream answered: it is left alone for a while after a fault
 MAY_GROW = 8 * 1024 * 1024  # bytes of resident memory of each worker, after the first tenth
-MORE_FILES = 8  # of each worker, connections of clients aside, after the first tenth
+MORE_FILES = 8  # of each worker, connections of clients aside: the median of the last tenth against the second
 MEBIBYTE = 1024 * 1024
 NUMBERS = 40  # that subscribe and unsubscribe: two codes each, of the hundred that an hour has
 FAULTS: dict[str, stub.Behaviour] = {
@@ -390,12 +391,20 @@ class Watch:
             if not later:
                 rows.append((worker, *["-"] * 7))
                 continue
-            memory, files = [look.memory for look in later], [look.files for look in later]
+            memory = [look.memory for look in later]
+            second, highest, last = self._files(looks)
             figures = [
                 f"{size / MEBIBYTE:.1f}" for size in (memory[0], max(memory), memory[-1], max(memory) - memory[0])
             ]
-            rows.append((worker, *figures, files[0], max(files), files[-1]))
+            rows.append((worker, *figures, second, highest, last))
         return rows
+
+    @staticmethod
+    def _files(looks: list[tuple[float, Seen]]) -> tuple[float, int, float]:
+        second = [look.files for part, look in looks if 0.1 <= part < 0.2]
+        later = [look.files for part, look in looks if part >= 0.1]
+        last = [look.files for part, look in looks if part >= 0.9]
+        return statistics.median(second or later), max(later), statistics.median(last or later)
 
     def wrong(self) -> list[str]:
         """Return what is wrong with the workers."""
@@ -407,8 +416,9 @@ class Watch:
                 continue
             if (grown := max(look.memory for look in later) - later[0].memory) > MAY_GROW:
                 found.append(f"worker {worker} grew by {grown / MEBIBYTE:.1f} MiB")
-            if (more := max(look.files for look in later) - later[0].files) > MORE_FILES:
-                found.append(f"worker {worker} had {more} files more")
+            second, _, last = self._files(looks)
+            if last - second > MORE_FILES:
+                found.append(f"worker {worker} had {last - second:g} files more")
         return found
 
 
@@ -527,7 +537,7 @@ def main() -> int:
     )
     faults = [(fault, after - before) for (fault, before), after in zip(watch.phases, asked[1:], strict=True)]
     print(table("upstream|asked", faults), "\n")
-    heads = "worker|MiB after a tenth|highest|at the end|grown by|files after a tenth|most|at the end"
+    heads = "worker|MiB after a tenth|highest|at the end|grown by|files, second tenth|most|last tenth"
     print(table(heads, watch.rows()), "\n")
     print("\n".join(f"WRONG: {line}" for line in wrong) or "Nothing is wrong.")
     return int(bool(wrong))
