@@ -106,7 +106,7 @@ def _block_that_fits(text: str, width: int, measure: int, smallest: int) -> Bloc
     """Return a text in the largest letters in which it is not too high and no word is cut, else in the smallest."""
     paragraphs = [pieces(line) for line in map(xml.one_line, text.splitlines()) if line.strip()]
     leading = LOOSE if is_tall(text) else 1.45
-    widest = max((part.width.units for parts in paragraphs for part in parts), default=0)
+    widest = max((part.width.room for parts in paragraphs for part in parts), default=0)
     total = sum(part.width.units for parts in paragraphs for part in parts)
     for size in range(round(14 + width * 0.028), smallest, -1):
         highest = width * LARGEST_SHARE
