@@ -44,12 +44,17 @@ class Width(NamedTuple):
         """Return what has to be kept free: a line whose width is known is told to be as wide, whatever the font."""
         return self.units if self.exact else self.at_most
 
+    def beside(self, other: "Width") -> "Width":
+        """Return how wide this and another thing are together."""
+        return Width(self.units + other.units, self.at_most + other.at_most, self.exact and other.exact)
+
+
+NOTHING = Width(0, 0, exact=True)
+
 
 def total(widths: Iterable[Width]) -> Width:
     """Return how wide things are beside each other."""
-    listed = list(widths)
-    units, at_most = (sum(width[n] for width in listed) for n in (0, 1))
-    return Width(units, at_most, all(width.exact for width in listed))
+    return functools.reduce(Width.beside, widths, NOTHING)
 
 
 def _unknown(at_most: int) -> Width:

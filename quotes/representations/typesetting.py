@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from quotes.representations.characters import Width, clusters, may_end_between, total, width_of
+from quotes.representations.characters import NOTHING, Width, clusters, may_end_between, total, width_of
 
 EVENED = 8  # lines; more of them look even as they are
 
@@ -34,7 +34,7 @@ class Line(NamedTuple):
     width: Width
 
 
-NOTHING, SPACE = Width(0, 0, exact=True), width_of(" ")
+SPACE = width_of(" ")
 
 
 def pieces(text: str) -> list[Piece]:
@@ -82,15 +82,15 @@ def lines(parts: Sequence[Piece], measure: int) -> list[Line]:
         measure: The width of a line, in thousandths of an em.
     """
     found: list[Line] = []
-    text, width, gap = "", NOTHING, False
+    text, width, gap = "", NOTHING, NOTHING
     for part in parts:
-        wider = total((width, SPACE if gap else NOTHING, part.width))
+        wider = width.beside(gap).beside(part.width)
         if text and wider.room > measure:
             found.append(Line(text, width))
             text, width = part.text, part.width
         else:
-            text, width = f"{text}{' ' if gap else ''}{part.text}", wider
-        gap = part.spaced
+            text, width = f"{text}{' ' if gap is SPACE else ''}{part.text}", wider
+        gap = SPACE if part.spaced else NOTHING
     if text:
         found.append(Line(text, width))
     return found
