@@ -69,7 +69,7 @@ class SearchUnavailable(QuotesError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The library cannot be searched here: the SQLite of this Python is without FTS5. On AWS Lambda, deploy from "
+            "The library cannot be searched here: the SQLite of this Python has no FTS5. On AWS Lambda, deploy from "
             "Python 3.12 or later."
         )
 
