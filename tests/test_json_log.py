@@ -94,7 +94,13 @@ def test_a_line_tells_whence_the_quote_came(make_service: Callable[..., Service]
         server.does = another
         services = [make_service(Mashape(server.url, "")) for _ in range(2)]  # two instances, one state
         first, second = (create_handler(create_api(Settings(), service), a_stage()) for service in services)
-        for instance, path in ((first, "/daily"), (first, "/daily"), (second, "/daily"), (second, "/daily"), (first, "/")):
+        for instance, path in (
+            (first, "/daily"),
+            (first, "/daily"),
+            (second, "/daily"),
+            (second, "/daily"),
+            (first, "/"),
+        ):
             instance(an_event(path), None)
         first(an_event("/daily", multiValueQueryStringParameters={"date": ["2026-11-21"]}), None)
         first(an_event("/", multiValueQueryStringParameters={"category": ["love"]}), None)
