@@ -1,4 +1,4 @@
-"""The command line: `python -m quotes serve|today|random|state|token|check`."""
+"""The command line: `python -m quotes serve|today|random|search|state|token|check`."""
 
 import argparse
 import logging
@@ -24,6 +24,7 @@ examples:
   python -m quotes today                    print the quote of the day
   python -m quotes random --category love   print a random quote about love
   python -m quotes random --count 3 --max-length 80
+  python -m quotes search true friend       print what has these words, the last one as a beginning
   python -m quotes state copy sqlite:///quotes.db s3://bucket/quotes.db
   python -m quotes token --subject alice    print a bearer token for a stage with an authorizer
   python -m quotes check                    say what is wrong, and how to mend it
@@ -72,6 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     random.add_argument("--max-length", metavar="N", help="only of at most N characters")
     random.add_argument("--count", metavar="N", help=f"1 to {MOST_AT_ONCE} of them")
     random.set_defaults(run=_random)
+
+    search = commands.add_parser("search", help="print the quotes of the library that have some words")
+    search.add_argument("words", metavar="WORD", nargs="+", help="the last one is a beginning; '\"to be\"' is a phrase")
+    search.add_argument("--author", help="only by this author")
+    search.add_argument("--category", help="only about this")
+    search.add_argument("--limit", metavar="N", help="at most 1 to 100 of them (default: 20)")
+    search.set_defaults(run=_search)
 
     state = commands.add_parser("state", help="move the state from one kind to another")
     actions = state.add_subparsers(metavar="action", required=True)
@@ -139,6 +147,22 @@ def _random(settings: Settings, options: argparse.Namespace) -> int:
         print("quotes: no quote matches.", file=sys.stderr)
         return 1
     sys.stdout.write(represent_many(TEXT, quotes).decode())
+    return 0
+
+
+def _search(settings: Settings, options: argparse.Namespace) -> int:
+    from quotes.search import Query
+
+    given = {name: value for name, value in vars(options).items() if isinstance(value, str)}
+    for name, value in given.items():
+        if not value.strip():
+            raise ParameterError(name, "is empty")
+    query = Query(" ".join(options.words), options.author, options.category)
+    page = Service.of(settings).library.search(query, parameters.integer(given, "limit", 1, 100) or 20)
+    if not page.quotes:
+        print("quotes: no quote matches.", file=sys.stderr)
+        return 1
+    sys.stdout.write(represent_many(TEXT, page.quotes).decode())
     return 0
 
 

@@ -15,6 +15,7 @@ from quotes.errors import (
     ParameterError,
     QuoteNotFound,
     QuoteTypeError,
+    SearchUnavailable,
     StateUnavailable,
     TaskNotStarted,
     TextsUnavailable,
@@ -39,6 +40,7 @@ def add_to(app: "falcon.App[Any, Any]") -> None:
     app.add_error_handler(QuoteTypeError, _bad_type)
     app.add_error_handler(QuoteNotFound, _not_found)
     app.add_error_handler((CorpusError, StateUnavailable), _unavailable)
+    app.add_error_handler(SearchUnavailable, _cannot_search)
     app.add_error_handler(CodeRefused, _code_refused)
     app.add_error_handler(OptedOut, _opted_out)
     app.add_error_handler(TooManyCodes, _too_many_codes)
@@ -64,6 +66,10 @@ def _unavailable(req: falcon.Request, resp: falcon.Response, error: Exception, p
     log.error("%s %s: %s", req.method, req.path, error)
     detail = "What this needs cannot be read right now; try again in a few seconds."
     raise falcon.HTTPServiceUnavailable(description=detail, retry_after=RETRY_AFTER) from error
+
+
+def _cannot_search(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
+    raise falcon.HTTPServiceUnavailable(title="Search Unavailable", description=str(error)) from error
 
 
 def _code_refused(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:

@@ -11,7 +11,16 @@ from typing import Any, NamedTuple
 
 import falcon
 
-from quotes import __version__, diagnostics, documentation_resources, page, parameters, problems, subscription_resources
+from quotes import (
+    __version__,
+    diagnostics,
+    documentation_resources,
+    library_resources,
+    page,
+    parameters,
+    problems,
+    subscription_resources,
+)
 from quotes.answers import FORM_PARAMETERS, IMMUTABLE, NO_STORE, asked_form, etag_of, send, send_cacheable
 from quotes.corpus import Filters
 from quotes.daily import Daily, DailyQuotes
@@ -248,6 +257,7 @@ def create_api(settings: Settings, service: Service | None = None) -> "falcon.Ap
     app.add_route("/feed.atom", FeedResource(service.daily, settings))
     app.add_route("/health", HealthResource(service))
     subscription_resources.add_to(app, service.subscriptions, settings)
+    library_resources.add_to(app, service.library, settings)
     documentation_resources.add_to(app, settings)
     diagnostics.add_to(app, settings)
     return app

@@ -1,7 +1,7 @@
 """The service's parts, put together from its settings: what every entry point begins with."""
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from quotes.corpus import ANY, EMBEDDED, Corpus, Filters
@@ -10,6 +10,7 @@ from quotes.database import Database, open_database
 from quotes.mashape import Mashape
 from quotes.publishing import Publishing
 from quotes.quote import Quote
+from quotes.search import Library
 from quotes.settings import Settings
 from quotes.sns import topic
 from quotes.subscriptions import Subscriptions
@@ -42,6 +43,11 @@ class Service:
             database, texts, start, secret=settings.otp_secret, is_secret_needed=settings.sms == "sns"
         )
         return cls(corpus, upstream, database, daily, subscriptions, Publishing(daily, database, texts, start))
+
+    @cached_property
+    def library(self) -> Library:
+        """Return what searches the corpus."""
+        return Library(self.corpus.find)
 
     def is_corpus_asked(self, filters: Filters) -> bool:
         """Tell whether random quotes come from the corpus alone: without upstream, and where there are filters."""

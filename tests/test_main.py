@@ -104,6 +104,39 @@ def test_random_says_when_nothing_matches(capsys: pytest.CaptureFixture[str], op
     assert capsys.readouterr() == ("", "quotes: no quote matches.\n")
 
 
+@pytest.mark.parametrize(
+    ("options", "printed"),
+    [
+        (["i"], f"{LOVE_TEXT}\n{HOPE_TEXT}"),
+        (["patient", "lov"], LOVE_TEXT),
+        (['"the thing"'], HOPE_TEXT),
+        (["is", "--author", "EMILY dickinson"], HOPE_TEXT),
+        (["is", "--category", "love"], LOVE_TEXT),
+        (["is", "--limit", "1"], LOVE_TEXT),
+    ],
+    ids=str,
+)
+def test_search_prints_what_has_the_words(capsys: pytest.CaptureFixture[str], options: list[str], printed: str):
+    assert main(["search", *options]) == 0
+    assert capsys.readouterr() == (printed, "")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["hate"], "no quote matches."),
+        (["not UTF-8: \udcff"], "no quote matches."),
+        (["*"], "The parameter 'q' has no letter and no digit to search for."),
+        (["is", "--limit", "0"], "The parameter 'limit' is not a whole number from 1 to 100."),
+        (["is", "--author", " "], "The parameter 'author' is empty."),
+    ],
+    ids=str,
+)
+def test_search_says_why_there_is_nothing(capsys: pytest.CaptureFixture[str], options: list[str], told: str):
+    assert main(["search", *options]) == 1
+    assert capsys.readouterr() == ("", f"quotes: {told}\n")
+
+
 def test_check_says_that_all_is_well(capsys: pytest.CaptureFixture[str]):
     assert main(["check"]) == 0
     assert capsys.readouterr() == (WELL, "")
@@ -219,7 +252,15 @@ def test_help_names_every_command_and_shows_examples(capsys: pytest.CaptureFixtu
 
     told = capsys.readouterr().out
     assert exit_.value.code == 0
-    assert re.findall(r"^    (\w+)  ", told, re.MULTILINE) == ["serve", "today", "random", "state", "token", "check"]
+    assert re.findall(r"^    (\w+)  ", told, re.MULTILINE) == [
+        "serve",
+        "today",
+        "random",
+        "search",
+        "state",
+        "token",
+        "check",
+    ]
     assert "  python -m quotes random --category love " in told
 
 

@@ -6,6 +6,13 @@ from falcon import testing
 QUOTES = ["/", "/quote", "/quote?type=random", "/daily"]
 JSON, TEXT, SVG = "application/json", "text/plain; charset=utf-8", "image/svg+xml"
 PARAMETERS = ["type", "format", "theme", "width", "date", "category", "author", "min_length", "max_length", "count"]
+OF_PATHS = [
+    *(("/quote", name) for name in PARAMETERS),
+    *(("/quotes", name) for name in ["q", "author", "category", "limit", "cursor", "highlight"]),
+    *(("/quotes/5123f758", name) for name in ["format", "theme", "width"]),
+    ("/authors", "limit"),
+    ("/categories", "limit"),
+]
 
 
 @pytest.mark.parametrize("path", QUOTES)
@@ -91,7 +98,7 @@ def test_any_other_type_is_400(client: testing.TestClient, kind: str):
     assert answer.json["detail"] == "Supported types are 'daily' or 'random'."
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize(("path", "name"), OF_PATHS)
 @pytest.mark.parametrize(
     ("query", "reason"),
     [
@@ -112,9 +119,9 @@ def test_any_other_type_is_400(client: testing.TestClient, kind: str):
     ],
 )
 def test_a_parameter_that_no_value_can_be_read_from_is_400_and_named(
-    client: testing.TestClient, name: str, query: str, reason: str
+    client: testing.TestClient, path: str, name: str, query: str, reason: str
 ):
-    answer = client.simulate_get("/quote", query_string=query.format(name))
+    answer = client.simulate_get(path, query_string=query.format(name))
 
     assert answer.status_code == 400
     assert answer.json["title"] == "Invalid parameter"
@@ -158,7 +165,9 @@ def test_a_count_is_1_to_50(client: testing.TestClient, count: str):
     assert answer.json["detail"] == "The parameter 'count' is not a whole number from 1 to 50."
 
 
-@pytest.mark.parametrize("path", ["/", "/quote", "/daily", "/health"])
+@pytest.mark.parametrize(
+    "path", ["/", "/quote", "/daily", "/health", "/quotes", "/quotes/5123f758", "/authors", "/categories"]
+)
 @pytest.mark.parametrize(
     "query",
     ["x=1&x=2", "x=", "x", "x=" + 5000 * "1", "x=%FF", "%FF=1", "x=%00", "=", "&&", "TYPE=x", "%", "x=%zz&%u00"],
