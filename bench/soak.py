@@ -13,6 +13,7 @@ import random
 import re
 import signal
 import socket
+import statistics
 import sys
 import tempfile
 import threading
@@ -36,7 +37,7 @@ PROCESSES, CLIENTS = 2, 8  # of clients, and in each of them
 FAULT_LASTS = 8.0  # seconds
 WELL_LASTS = 20  # requests that the upstream answered: it is left alone for a while after a fault
 MAY_GROW = 8 * 1024 * 1024  # bytes of resident memory of each worker, after the first tenth
-MORE_FILES = 8  # of each worker, connections of clients aside, after the first tenth
+MORE_FILES = 8  # of each worker, connections of clients aside: the median of the last tenth against the second
 MEBIBYTE = 1024 * 1024
 NUMBERS = 40  # that subscribe and unsubscribe: two codes each, of the hundred that an hour has
 FAULTS: dict[str, stub.Behaviour] = {
@@ -130,6 +131,7 @@ class Day(NamedTuple):
     json: bytes
     text: bytes
     etag: str
+    has_library: bool  # whether `/quotes` is there to be asked
 
 
 def _is_quote(found: Any) -> bool:
@@ -179,6 +181,32 @@ def _many(client: Client, day: Day) -> bool:
     answer = client.ask("GET", f"/quote?type=random&count={count}")
     found = json.loads(answer.body)
     return answer.status == 200 and all(map(_is_quote, found)) and len({one["quote"] for one in found}) == count
+
+
+def _card(client: Client, day: Day) -> bool:
+    theme, width = random.choice(("light", "dark")), random.randint(240, 1200)
+    answer = client.ask("GET", f"/daily?format=svg&theme={theme}&width={width}")
+    return (answer.status, answer.headers["content-type"]) == (200, "image/svg+xml") and b"</svg>" in answer.body
+
+
+def _page(client: Client, day: Day) -> bool:
+    path, accept, start = random.choice(
+        (
+            ("/", "text/html", b"<!doctype html>"),
+            ("/docs", "*/*", b"<!doctype html>"),
+            ("/feed.atom", "*/*", b"<?xml"),
+            ("/openapi.json", "*/*", b"{"),
+        )
+    )
+    answer = client.ask("GET", path, Accept=accept)
+    return answer.status == 200 and answer.body.lower().startswith(start)
+
+
+def _library(client: Client, day: Day) -> bool:
+    word, limit = random.choice(("hope", "love", "time", "death")), random.randint(1, 100)
+    answer = client.ask("GET", f"/quotes?q={word}&limit={limit}")
+    found = json.loads(answer.body)
+    return answer.status == 200 and len(found["results"]) == min(limit, found["total"]) > 0
 
 
 def _error(client: Client, day: Day) -> bool:
@@ -239,6 +267,9 @@ KINDS: dict[str, tuple[int, Callable[[Client, Day], bool]]] = {
     "random, text": (5, _text),
     "random, filters": (10, _filtered),
     "random, many": (4, _many),
+    "cards": (4, _card),
+    "pages, the feed": (3, _page),
+    "the library": (4, _library),
     "errors": (7, _error),
     "406": (2, _not_acceptable),
     "bodies": (5, _body),
@@ -271,7 +302,8 @@ def _clients(port: int, number: int, day: Day) -> Share:
 
 def _client(port: int, number: int, day: Day) -> Share:
     share, client = Share(Counter(), Counter(), 0), Client(port)
-    names, weights = list(KINDS), [weight for weight, _ in KINDS.values()]
+    names = [name for name in KINDS if day.has_library or name != "the library"]
+    weights = [KINDS[name][0] for name in names]
     for name in random.choices(names, weights, k=number):
         try:
             wrong = "" if KINDS[name][1](client, day) else "a wrong answer"
@@ -359,12 +391,20 @@ class Watch:
             if not later:
                 rows.append((worker, *["-"] * 7))
                 continue
-            memory, files = [look.memory for look in later], [look.files for look in later]
+            memory = [look.memory for look in later]
+            second, highest, last = self._files(looks)
             figures = [
                 f"{size / MEBIBYTE:.1f}" for size in (memory[0], max(memory), memory[-1], max(memory) - memory[0])
             ]
-            rows.append((worker, *figures, files[0], max(files), files[-1]))
+            rows.append((worker, *figures, second, highest, last))
         return rows
+
+    @staticmethod
+    def _files(looks: list[tuple[float, Seen]]) -> tuple[float, int, float]:
+        second = [look.files for part, look in looks if 0.1 <= part < 0.2]
+        later = [look.files for part, look in looks if part >= 0.1]
+        last = [look.files for part, look in looks if part >= 0.9]
+        return statistics.median(second or later), max(later), statistics.median(last or later)
 
     def wrong(self) -> list[str]:
         """Return what is wrong with the workers."""
@@ -376,8 +416,9 @@ class Watch:
                 continue
             if (grown := max(look.memory for look in later) - later[0].memory) > MAY_GROW:
                 found.append(f"worker {worker} grew by {grown / MEBIBYTE:.1f} MiB")
-            if (more := max(look.files for look in later) - later[0].files) > MORE_FILES:
-                found.append(f"worker {worker} had {more} files more")
+            second, _, last = self._files(looks)
+            if last - second > MORE_FILES:
+                found.append(f"worker {worker} had {last - second:g} files more")
         return found
 
 
@@ -444,7 +485,8 @@ def _first(port: int) -> Day:
         try:
             answer, text = client.ask("GET", "/daily"), client.ask("GET", "/daily?format=text")
             assert (answer.status, text.status) == (200, 200)
-            return Day(answer.body, text.body, answer.headers["etag"])
+            library = client.ask("GET", "/quotes?limit=1")
+            return Day(answer.body, text.body, answer.headers["etag"], library.status != 404)
         except OSError:
             if time.monotonic() > deadline:
                 raise
@@ -495,7 +537,7 @@ def main() -> int:
     )
     faults = [(fault, after - before) for (fault, before), after in zip(watch.phases, asked[1:], strict=True)]
     print(table("upstream|asked", faults), "\n")
-    heads = "worker|MiB after a tenth|highest|at the end|grown by|files after a tenth|most|at the end"
+    heads = "worker|MiB after a tenth|highest|at the end|grown by|files, second tenth|most|last tenth"
     print(table(heads, watch.rows()), "\n")
     print("\n".join(f"WRONG: {line}" for line in wrong) or "Nothing is wrong.")
     return int(bool(wrong))

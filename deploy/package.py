@@ -4,8 +4,12 @@ Zappa packs the whole environment. Of that, `make_lean` keeps what is named here
 bytecode as it is: Zappa's zip entries are dated 1980, which makes bytecode that carries a date stale, and Lambda's
 folder cannot be written, so each cold start would compile everything again. Native code is left out; every library here
 works without, and so any laptop can make it; with the same Python and SQLite it is the same.
+
+A stage that checks tokens by public keys (RS256, ES256) needs cryptography, 5 MB of native code. It is fetched as a
+wheel for Lambda, in the version and with the hashes of `Pipfile.lock`, whatever the laptop is; no other stage has it.
 """
 
+import json
 import os
 import stat
 import subprocess
@@ -86,6 +90,10 @@ DATA = (
     "swagger_ui/static/swagger-ui-bundle.js",
     "swagger_ui/static/swagger-ui.css",
 )
+NATIVE = ("cryptography", "cffi")
+NATIVE_SHIPPED = ("cryptography/", "_cffi_backend.")  # cffi's own Python is for whoever compiles
+# glibc 2.17 and later: every runtime of Lambda has that (PEP 599; Amazon Linux 2 has 2.26, Amazon Linux 2023 2.34).
+PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 
 
 def build_corpus() -> None:
@@ -104,12 +112,52 @@ def make_lean(cli: Any) -> None:
     package = Path(cli.zip_path)
     with zipfile.ZipFile(package) as made:
         files = {name: made.read(name) for name in sorted(set(made.namelist())) if is_shipped(name)}
+    files |= native_code(cli)
     package.write_bytes(b"")
     with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as lean:
         for name, content in sorted(with_bytecode(files).items()):
             entry = zipfile.ZipInfo(name)  # dated 1980
             entry.create_system, entry.external_attr = 3, (stat.S_IFREG | 0o644) << 16  # Unix, readable by everybody
             lean.writestr(entry, content, zipfile.ZIP_DEFLATED)
+
+
+def native_code(cli: Any) -> dict[str, bytes]:
+    """Return the files that a stage needs besides the lean package, by their paths in it.
+
+    Args:
+        cli: Zappa's command line, with the stage's settings loaded.
+    """
+    variables = cli.stage_config.get("aws_environment_variables", {}) | cli.stage_config.get(
+        "environment_variables", {}
+    )
+    if variables.get("QUOTES_JWT_ALGORITHM") not in ("RS256", "ES256"):
+        return {}
+    with tempfile.TemporaryDirectory(prefix="quotes-native-") as folder:
+        _fetch(Path(folder), PLATFORMS[cli.architecture])
+        files = (path for path in Path(folder).rglob("*") if path.suffix in (".py", ".so"))
+        found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    return {name: content for name, content in found.items() if name.startswith(NATIVE_SHIPPED)}
+
+
+def locked_native_code() -> str:
+    """Return what pip needs to fetch exactly what is locked."""
+    lock = json.loads((ROOT / "Pipfile.lock").read_text(encoding="utf-8"))
+    locked = {name: entry for section in ("develop", "default") for name, entry in lock[section].items()}
+    lines = (
+        " ".join([name + locked[name]["version"], *(f"--hash={known}" for known in locked[name]["hashes"])])
+        for name in NATIVE
+    )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _fetch(folder: Path, platform: str) -> None:
+    wanted = folder / "requirements.txt"
+    wanted.write_text(locked_native_code(), encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--platform", platform]
+    command += ["--target", str(folder), "--requirement", str(wanted)]
+    if subprocess.run(command, check=False).returncode:  # noqa: S603
+        sys.exit(f"cryptography could not be fetched for {platform}, so nothing was packaged.")
 
 
 def is_shipped(name: str) -> bool:

@@ -5,8 +5,8 @@ Run by hand when the fonts change; it needs fonttools and brotli, which nothing 
     npm pack @fontsource/gelasio @fontsource/noto-serif … && pip install --target=… fonttools brotli
     python -m fonts --set-in gelasio/files/*-400-normal.woff2 --others noto-serif/files/*-400-normal.woff2 …
 
-Cards are set in Georgia; Gelasio has its widths, so what Gelasio has is known exactly. For every other character the
-widest of the other fonts' is kept: whichever of them a reader has, the line does not get longer than that.
+Cards are set in Georgia; Gelasio has its widths, so what Gelasio has is known exactly. Of every character the widest of
+all fonts' is kept as well: whichever of them a reader has, it is not wider than that.
 """
 
 import argparse
@@ -48,8 +48,7 @@ def main() -> None:
     parser.add_argument("--others", nargs="+", type=Path, required=True, metavar="FILE", help="what stands in for it")
     given = parser.parse_args()
     exact = widths(given.set_in)
-    others = {code: width for code, width in widths(given.others).items() if code not in exact}
-    table = {"exact": runs(exact), "at_most": runs(others)}
+    table = {"exact": runs(exact), "at_most": runs(widths([*given.set_in, *given.others]))}
     TABLE.write_text(json.dumps(table, separators=(",", ":")) + "\n")
 
 

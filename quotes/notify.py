@@ -105,7 +105,11 @@ class Notifier:
             time=self._now(), stage=self._instance.stage, request_id=request_id, repeated=repeated
         )
         sender = threading.Thread(target=self._send, args=(failure, message), name="notify", daemon=True)
-        sender.start()
+        try:
+            sender.start()
+        except RuntimeError:  # there are no threads any more
+            self._sending.discard(failure.fingerprint)
+            raise
         sender.join(max(0.0, begun + budget - time.monotonic()))
         if sender.is_alive():
             log.error("The message about a failure is late; it goes out with the next event.")

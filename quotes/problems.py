@@ -103,11 +103,12 @@ def _not_sent(req: falcon.Request, resp: falcon.Response, error: Exception, para
 
 def _defect(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
     # Falcon's own handler would log the query, which may hold a number and a code.
-    log.error("%s %s", req.method, req.path, exc_info=error)
+    route = f"{req.method} {req.uri_template or '(no route)'}"
+    log.error("%s", route, exc_info=error)
     from quotes import notify
 
     invocation = req.env.get("apig_wsgi.context") or req.env.get("lambda.context")  # our handler's, and Zappa's
-    notify.tell(error, f"{req.method} {req.uri_template}", invocation)
+    notify.tell(error, route, invocation)
     raise falcon.HTTPInternalServerError from error
 
 

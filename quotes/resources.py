@@ -181,6 +181,9 @@ class QuoteResource:
         answer = self._answers.get(given.get("type", "daily"))
         if answer is None:
             raise QuoteTypeError
+        if given.keys() & (RANDOM_PARAMETERS - FORM_PARAMETERS):  # a mistake is told also where it would not matter
+            parameters.count(given)
+            parameters.filters(given)
         answer(req, resp, given)
 
     on_head = on_get

@@ -27,19 +27,20 @@ def send(port: int, request_line: str, *headers: str) -> int:
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
-    ("command", "line"),
+    ("command", "line", "another"),
     [
-        ([sys.executable, "-m", "quotes", "serve"], r'127\.0\.0\.1 "GET /subscribe HTTP/1\.1" 400 \d+ bytes \d+ ms -'),
-        ([*GUNICORN, *LOGGING], r'127\.0\.0\.1 - - \[.*\] "GET /subscribe HTTP/1\.1" 400 \d+ "http://localhost/" "-"'),
+        ([sys.executable, "-m", "quotes", "serve"], r'127\.0\.0\.1 "GET /subscribe HTTP/1\.1" 400 \d+ bytes \d+ ms -', " ms corpus"),
+        ([*GUNICORN, *LOGGING], r'127\.0\.0\.1 - - \[.*\] "GET /subscribe HTTP/1\.1" 400 \d+ "http://localhost/" "-"', ' "-" "-"'),
         (
             [*GUNICORN, *LOGGING, f"--access-logformat={EVERYTHING}"],
             r"GET /subscribe HTTP/1\.1\|/subscribe\|\|http://localhost/\|http://localhost/\|-\|-\|-",
+            "|-|-|-",
         ),
     ],
     ids=["serve", "gunicorn", "any format"],
 )
 def test_the_log_tells_paths_and_no_query(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], command: list[str], line: str
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], command: list[str], line: str, another: str
 ):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         free_port = str(probe.getsockname()[1])
@@ -49,13 +50,15 @@ def test_the_log_tells_paths_and_no_query(
         statuses = [
             send(port, f"GET {asked} HTTP/1.1", f"Referer: http://localhost/?from={asked}"),
             send(port, f"GET {asked}%20 6543 21 HTTP/1.1"),  # no request at all
+            send(port, "GET / HTTP/1.1"),
         ]
         process.terminate()
         assert process.stderr
         err = process.stderr.read()
     out = capfd.readouterr().out
 
-    assert statuses == [400, 400]
+    assert statuses == [400, 400, 200]
     assert re.fullmatch(line, out.splitlines()[0])
+    assert out.splitlines()[-1].endswith(another)
     assert "Invalid request from ip=127.0.0.1" in err
     assert not re.search("9028012345|123456|6543", out + err)

@@ -187,3 +187,12 @@ def test_names_of_parameters_may_be_encoded_like_their_values(client: testing.Te
     answer = client.simulate_get("/quote", query_string="%74ype=%72andom&co%75nt=%32")
 
     assert (answer.status_code, len(answer.json)) == (200, 2)
+
+
+@pytest.mark.parametrize("name", ["min_length", "max_length", "count"])
+def test_a_number_is_refused_also_where_it_would_not_matter(client: testing.TestClient, name: str):
+    answer = client.simulate_get("/quote", params={"type": "daily", name: "many"})
+
+    assert answer.status_code == 400
+    assert answer.json["detail"].startswith(f"The parameter '{name}' is not a whole number from ")
+    assert client.simulate_get("/quote", params={"type": "daily", name: "5"}).json == client.simulate_get("/daily").json

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from quotes.quote import Quote
 from quotes.representations import xml
 from quotes.representations.characters import EM, is_right_to_left, is_tall
-from quotes.representations.typesetting import Line, Piece, cut, even_lines, pieces
+from quotes.representations.typesetting import Line, Piece, cut, even_lines, lines, pieces
 
 FONTS = "Georgia, Gelasio, 'Noto Serif', serif"
 LARGEST_SHARE = 0.4  # of a card's width: as high as a quote may get before its letters get smaller
@@ -106,16 +106,19 @@ def _block_that_fits(text: str, width: int, measure: int, smallest: int) -> Bloc
     """Return a text in the largest letters in which it is not too high and no word is cut, else in the smallest."""
     paragraphs = [pieces(line) for line in map(xml.one_line, text.splitlines()) if line.strip()]
     leading = LOOSE if is_tall(text) else 1.45
-    widest = max((part.width.units for parts in paragraphs for part in parts), default=0)
-    total = sum(part.width.units for parts in paragraphs for part in parts)
+    widest = max((part.width.room for parts in paragraphs for part in parts), default=0)
+    together = sum(part.width.units for parts in paragraphs for part in parts)
+    highest = width * LARGEST_SHARE
     for size in range(round(14 + width * 0.028), smallest, -1):
-        highest = width * LARGEST_SHARE
-        if total * size / EM / measure * size * leading > highest or widest * size > measure * EM:
+        units, step = measure * EM // size, round(size * leading)
+        if widest > units or together / units * step > highest:
             continue
-        block = _block(paragraphs, size, measure, leading)
-        if block.height <= highest:
-            return block
-    return _block(paragraphs, smallest, measure, leading)
+        # Evened out they are as many, so that is left for the end.
+        if sum(len(lines(parts, units)) for parts in paragraphs) * step <= highest:
+            break
+    else:
+        size = smallest
+    return _block(paragraphs, size, measure, leading)
 
 
 def _block(paragraphs: list[list[Piece]], size: int, measure: int, leading: float) -> Block:

@@ -4,6 +4,7 @@ import functools
 import itertools
 import json
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,21 +30,43 @@ class Width(NamedTuple):
     """Say how wide something is, in thousandths of an em.
 
     Attributes:
-        units: The width; where it is not exact, at most that.
-        exact: Whether it is the very width in the font that cards are set in.
+        units: The width in the font that cards are set in; where that is not known, at most that.
+        at_most: The width in the widest font that may stand in for it.
+        exact: Whether the width in the font that cards are set in is known.
     """
 
     units: int
+    at_most: int
     exact: bool
+
+    @property
+    def room(self) -> int:
+        """Return what has to be kept free: a line whose width is known is told to be as wide, whatever the font."""
+        return self.units if self.exact else self.at_most
+
+    def beside(self, other: "Width") -> "Width":
+        """Return how wide this and another thing are together."""
+        return Width(self.units + other.units, self.at_most + other.at_most, self.exact and other.exact)
+
+
+NOTHING = Width(0, 0, exact=True)
+
+
+def total(widths: Iterable[Width]) -> Width:
+    """Return how wide things are beside each other."""
+    return functools.reduce(Width.beside, widths, NOTHING)
+
+
+def _unknown(at_most: int) -> Width:
+    return Width(at_most, at_most, exact=False)
 
 
 @functools.lru_cache(maxsize=4096)
 def width_of(cluster: str) -> Width:
     """Return how wide a grapheme cluster is."""
     if _is_emoji(cluster):  # a font that cannot draw joined ones as one draws one after the other
-        return Width(_EMOJI * max(1, sum(map(_is_drawn, cluster))), exact=False)
-    widths = [_width(char) for char in cluster]
-    return Width(sum(width.units for width in widths), all(width.exact for width in widths))
+        return _unknown(_EMOJI * max(1, sum(map(_is_drawn, cluster))))
+    return total(map(_width, cluster))
 
 
 def clusters(text: str) -> list[str]:
@@ -105,17 +128,17 @@ def _width(char: str) -> Width:
     exact, at_most = _advances()
     code = ord(char)
     if code in exact:
-        return Width(exact[code], exact=True)
+        return Width(exact[code], at_most[code], exact=True)
     if code in at_most:
-        return Width(at_most[code], exact=False)
+        return _unknown(at_most[code])
     if unicodedata.category(char) in ("Mn", "Me", "Cf", "Cc"):
-        return Width(0, exact=False)
+        return _unknown(0)
     simpler = unicodedata.normalize("NFKD", char)
     if unicodedata.east_asian_width(char) in "WF":
-        return Width(EM, exact=True)
+        return Width(EM, EM, exact=True)
     if simpler != char:
-        return Width(sum(_width(part).units for part in simpler), exact=False)
-    return Width(_UNMEASURED, exact=False)
+        return _unknown(sum(_width(part).at_most for part in simpler))
+    return _unknown(_UNMEASURED)
 
 
 def _goes_on(cluster: str, char: str) -> bool:

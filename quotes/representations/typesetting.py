@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from quotes.representations.characters import Width, clusters, may_end_between, width_of
+from quotes.representations.characters import NOTHING, Width, clusters, may_end_between, total, width_of
 
 EVENED = 8  # lines; more of them look even as they are
 
@@ -63,8 +63,8 @@ def cut(parts: Iterable[Piece], measure: int) -> list[Piece]:
     for part in parts:
         chunk: list[str] = []
         used = 0
-        for cluster in clusters(part.text) if part.width.units > measure else ():
-            width = width_of(cluster).units
+        for cluster in clusters(part.text) if part.width.room > measure else ():
+            width = width_of(cluster).units if part.width.exact else width_of(cluster).at_most
             if chunk and used + width > measure:
                 found.append(_piece(chunk, spaced=False))
                 chunk, used = [], 0
@@ -82,18 +82,17 @@ def lines(parts: Sequence[Piece], measure: int) -> list[Line]:
         measure: The width of a line, in thousandths of an em.
     """
     found: list[Line] = []
-    text, units, exact, gap = "", 0, True, False
+    text, width, gap = "", NOTHING, NOTHING
     for part in parts:
-        wider = units + part.width.units + (SPACE.units if gap else 0)
-        if text and wider > measure:
-            found.append(Line(text, Width(units, exact)))
-            text, units, exact = part.text, part.width.units, part.width.exact
+        wider = width.beside(gap).beside(part.width)
+        if text and wider.room > measure:
+            found.append(Line(text, width))
+            text, width = part.text, part.width
         else:
-            text, units = f"{text}{' ' if gap else ''}{part.text}", wider
-            exact = exact and part.width.exact
-        gap = part.spaced
+            text, width = f"{text}{' ' if gap is SPACE else ''}{part.text}", wider
+        gap = SPACE if part.spaced else NOTHING
     if text:
-        found.append(Line(text, Width(units, exact)))
+        found.append(Line(text, width))
     return found
 
 
@@ -102,7 +101,7 @@ def even_lines(parts: Sequence[Piece], measure: int) -> list[Line]:
     best = lines(parts, measure)
     if not 1 < len(best) <= EVENED:
         return best
-    low = max([part.width.units for part in parts] + [sum(line.width.units for line in best) // len(best)])
+    low = max([part.width.room for part in parts] + [sum(line.width.room for line in best) // len(best)])
     while low < measure:
         middle = (low + measure) // 2
         tried = lines(parts, middle)
@@ -114,6 +113,4 @@ def even_lines(parts: Sequence[Piece], measure: int) -> list[Line]:
 
 
 def _piece(parts: Sequence[str], *, spaced: bool) -> Piece:
-    widths = [width_of(cluster) for cluster in parts]
-    width = Width(sum(width.units for width in widths), all(width.exact for width in widths))
-    return Piece("".join(parts), width, spaced)
+    return Piece("".join(parts), total(map(width_of, parts)), spaced)

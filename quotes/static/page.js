@@ -57,7 +57,7 @@ function show(quote) {
   $("quote").dataset.link = "";
   $("quote").replaceChildren(
     element("blockquote", { className: `${size} turned`, dir: "auto" }, quote.quote),
-    element("figcaption", { className: "turned" }, ...credit(quote)),
+    element("figcaption", { className: "turned", dir: "auto" }, ...credit(quote)),
   );
   $("kind").textContent = "A random quote";
   $("date").hidden = true;
@@ -155,7 +155,7 @@ async function look(query, isNew = false) {
   const { results, total, next: url } = await ask(`/quotes${query}`, { signal: asking.signal });
   const items = results.map((quote) => element("li", {},
     element("p", { dir: "auto" }, quote.quote),
-    element("p", { className: "credit" }, ...credit(quote)),
+    element("p", { className: "credit", dir: "auto" }, ...credit(quote)),
   ));
   if (isNew) $("results").replaceChildren(...items);
   else $("results").append(...items);

@@ -31,6 +31,9 @@ QUOTES = {
     "one long word": quote("Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogochxx", "W" * 60, "M" * 60),
     "thousands": quote("All that is gold does not glitter. " * 150, "J. R. R. " * 20, "Book, " * 40),
     "capitals": quote("WWWWWWWWWW MMMMMMMMMM @@@@@@@@@@ %%%%%%%%%% ŒŒŒŒŒŒŒŒ ————————", "MW"),
+    "mixed": quote(
+        "Almost everything measured → WWWW MMMM and a few, 学 and wwww, that were not. " * 4, "Жw", "MMMM Ж " * 9
+    ),
     "one letter": quote("I", "X"),
 }
 

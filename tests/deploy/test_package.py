@@ -37,12 +37,22 @@ NOT_SHIPPED = (
 
 def packaged(folder: Path, **environ: str) -> Path:
     """Make the package from a clone of the project in a folder of its own, as somebody who deploys does."""
+    clone(folder)
+    return package_of(folder, "dev", **environ)
+
+
+def clone(folder: Path) -> None:
+    """Put into a folder what a clone of the project has, and what it should not give away."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
     for name in filter(None, tracked.decode().split("\0")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
     (folder / "deploy" / "environment.dev.json").write_text('{"X_Mashape_Key": "a-secret-of-mine"}')
     (folder / "quotes.db").write_bytes(b"days of a laptop")
+
+
+def package_of(folder: Path, stage: str, **environ: str) -> Path:
+    """Have Zappa make the package of a stage."""
     bin_folder = Path(sys.executable).parent
     environ = {
         "HOME": str(folder),
@@ -52,7 +62,7 @@ def packaged(folder: Path, **environ: str) -> Path:
         "AWS_ACCESS_KEY_ID": "AKIAOFALAPTOP",
         "AWS_SECRET_ACCESS_KEY": "secret-of-a-laptop",
     } | environ
-    command = [bin_folder / "zappa", "package", "dev", "-o", "lean.zip"]
+    command = [bin_folder / "zappa", "package", stage, "-o", "lean.zip"]
     subprocess.run(command, cwd=folder, env=environ, check=True, capture_output=True)
     return folder / "lean.zip"
 

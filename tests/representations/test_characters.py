@@ -10,6 +10,7 @@ from quotes.representations.characters import (
     is_right_to_left,
     is_tall,
     may_end_between,
+    total,
     width_of,
 )
 
@@ -67,22 +68,30 @@ def test_where_a_line_may_end(pair: tuple[str, str], may: bool):
 @pytest.mark.parametrize(
     ("cluster", "width"),
     [
-        ("A", Width(671, exact=True)),
-        (" ", Width(242, exact=True)),
-        ("é", Width(484, exact=True)),
-        ("學", Width(1000, exact=True)),
-        ("e\u0301", Width(484, exact=False)),
-        ("Ж", Width(1124, exact=False)),
-        ("😂", Width(1400, exact=False)),
-        ("👨‍👩‍👧", Width(4200, exact=False)),
-        ("\u2060", Width(0, exact=False)),
-        ("\U0001d400", Width(671, exact=False)),
-        ("\u1798", Width(1300, exact=False)),
+        ("A", Width(671, 723, exact=True)),
+        (" ", Width(242, 318, exact=True)),
+        ("é", Width(484, 616, exact=True)),
+        ("學", Width(1000, 1000, exact=True)),
+        ("e\u0301", Width(484, 616, exact=False)),
+        ("Ж", Width(1124, 1124, exact=False)),
+        ("😂", Width(1400, 1400, exact=False)),
+        ("👨‍👩‍👧", Width(4200, 4200, exact=False)),
+        ("\u2060", Width(0, 0, exact=False)),
+        ("\U0001d400", Width(723, 723, exact=False)),
+        ("\u1798", Width(1300, 1300, exact=False)),
     ],
     ids=["letter", "space", "accent", "Chinese", "mark", "Cyrillic", "emoji", "joined", "nothing", "bold", "Khmer"],
 )
 def test_how_wide_it_is(cluster: str, width: Width):
     assert width_of(cluster) == width
+
+
+def test_what_is_known_exactly_needs_no_room_for_other_fonts():
+    known, unknown = width_of("A"), width_of("Ж")
+
+    assert (known.room, unknown.room) == (known.units, unknown.at_most)
+    assert total([known, known]).room == 2 * known.units
+    assert total([known, unknown]).room == known.at_most + unknown.at_most
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quotes.representations.characters import Width
+from quotes.representations.characters import total
 from quotes.representations.typesetting import SPACE, cut, even_lines, lines, pieces
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Z"]) | st.just(" ")).map(
@@ -16,7 +16,7 @@ def test_lines_are_filled_and_know_how_wide_they_are():
     found = lines(pieces("To be or not to be"), 4000)
 
     assert [line.text for line in found] == ["To be or", "not to be"]
-    assert found[0].width == Width(sum(p.width.units for p in pieces("To be or")) + 2 * SPACE.units, exact=True)
+    assert found[0].width == total([*(part.width for part in pieces("To be or")), SPACE, SPACE])
 
 
 def test_a_few_lines_are_evened_out():
@@ -53,8 +53,8 @@ def test_a_word_that_is_wider_than_a_line_is_cut_between_characters():
 @given(TEXTS, MEASURES)
 def test_no_line_is_too_wide_and_nothing_is_lost(text: str, measure: int):
     parts = cut(pieces(text), measure)
-    narrowest = max((part.width.units for part in parts), default=0)
+    narrowest = max((part.width.room for part in parts), default=0)
     for found in (lines(parts, measure), even_lines(parts, measure)):
         assert "".join(line.text for line in found).replace(" ", "") == text.replace(" ", "")
-        assert all(line.width.units <= max(measure, narrowest) for line in found)
+        assert all(line.width.room <= max(measure, narrowest) for line in found)
     assert len(lines(parts, measure)) == len(even_lines(parts, measure))
