@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import cold, picks, report, state
+from bench import cold, picks, report, search, state
 from bench.servers import ROOT, SERVERS, BenchError, get, requests_per_second, running, wrk_version
 
 DAILY, RANDOM = "/quote?type=daily", "/quote?type=random"
@@ -46,14 +46,22 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that no server outlives the run
     begun, load = dt.datetime.now(dt.UTC), os.getloadavg()[0]
-    section = ""
+    section = searches = ""
     try:
         with tempfile.TemporaryDirectory(prefix="quotes-bench-") as folder:
             if options.only is None:
                 wrk = wrk_version()
                 rates = measure(Path(folder), options.rounds, options.seconds)
                 found = {} if options.skip_picks else picks.measure(Path(folder), options.rounds)
-            if not options.skip_state:
+            if options.only in (None, "search") and not options.skip_search:
+                found_by_search = search.measure(Path(folder))
+                searches = report.section(
+                    search.SECTION,
+                    report.machine(begun, load, ()),
+                    search.METHOD.format(each=search.EACH),
+                    found_by_search,
+                )
+            if options.only in (None, "state") and not options.skip_state:
                 tables = state.measure(Path(folder))
                 section = report.state_section(report.machine(begun, load, state.PACKAGES), tables)
     except BenchError as error:
@@ -61,14 +69,16 @@ def main() -> int:
         return 1
     before = options.output.read_text() if options.output.exists() else "# Benchmarks"
     if options.only:
-        text = report.replaced(before, section)
+        text = report.replaced(before, section or searches)
     else:
         how = f"rounds: {options.rounds}, of {options.seconds} s for each row"
         machine = report.machine(begun, load, report.PACKAGES, wrk)
         text = report.render(machine, how, CASES, rates, found, section)
         cold_starts = report.found(before, cold.SECTION)  # measured by `make bench-cold`
         text = report.replaced(text, cold_starts) if cold_starts else text
-    print(section if options.only else text)
+        searches = searches or report.found(before, search.SECTION)
+        text = report.replaced(text, searches) if searches else text
+    print((section or searches) if options.only else text)
     options.output.write_text(text)
     return 0
 
@@ -108,13 +118,16 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=_positive, default=9, help="in which all cases take turns (default: 9)")
     parser.add_argument("--skip-picks", action="store_true", help="leave the generated corpora out")
     parser.add_argument("--skip-state", action="store_true", help="leave the state's databases out")
-    parser.add_argument("--only", choices=["state"], help="measure that alone and replace its section of the report")
+    parser.add_argument("--skip-search", action="store_true", help="leave the search in a million quotes out")
+    parser.add_argument(
+        "--only", choices=["state", "search"], help="measure that alone and replace its section of the report"
+    )
     parser.add_argument(
         "--output", type=Path, default=ROOT / "docs" / "benchmarks.md", help="default: docs/benchmarks.md"
     )
     options = parser.parse_args()
-    if options.only and options.skip_state:
-        parser.error("--only state and --skip-state leave nothing to measure")
+    if options.only and getattr(options, f"skip_{options.only}"):
+        parser.error(f"--only {options.only} and --skip-{options.only} leave nothing to measure")
     return options
 
 

@@ -27,7 +27,7 @@ SHORTEST, LONGEST = 20, 300  # characters
 Figures = dict[str, float]  # microseconds, and MiB
 
 
-def _popular(rng: random.Random, names: list[str]) -> Iterator[str]:
+def popular(rng: random.Random, names: list[str]) -> Iterator[str]:
     """Draw names without end, the first ones far more often than the last, as in any collection of quotes."""
     weights = list(itertools.accumulate(1 / (place + 1) for place in range(len(names))))
     while True:
@@ -38,7 +38,7 @@ def generate(path: Path, size: int) -> None:
     """Write a corpus of `size` quotes, always the same one."""
     rng = random.Random(size)
     letters = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz    ", k=100_000))
-    authors, categories = _popular(rng, AUTHORS), _popular(rng, CATEGORIES)
+    authors, categories = popular(rng, AUTHORS), popular(rng, CATEGORIES)
     with path.open("w") as file:
         for number in range(size):
             start = rng.randrange(len(letters) - LONGEST)
@@ -55,7 +55,7 @@ def generate(path: Path, size: int) -> None:
 def _filters(count: int) -> list[Filters]:
     """Return filters of every kind in turn: author, category, both, a length, and a category with a length."""
     rng = random.Random(count)
-    authors, categories = _popular(rng, AUTHORS), _popular(rng, CATEGORIES)
+    authors, categories = popular(rng, AUTHORS), popular(rng, CATEGORIES)
     return [
         (
             Filters(author=next(authors)),
@@ -78,7 +78,7 @@ def _time_each(corpus: Corpus, filters: list[Filters]) -> tuple[float, float]:
     return statistics.median(times), statistics.quantiles(times, n=100)[98]
 
 
-def _memory() -> float:
+def memory() -> float:
     """Return the most memory that this process ever held, in MiB."""
     status = Path("/proc/self/status")
     if status.exists():  # Linux: there ru_maxrss begins with what the parent held
@@ -98,7 +98,7 @@ def figures_of(built: Path) -> Figures:
         "random_99": plain_99,
         "filtered": filtered,
         "filtered_99": filtered_99,
-        "memory": _memory(),
+        "memory": memory(),
     }
 
 

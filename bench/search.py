@@ -1,0 +1,252 @@
+"""Search in a generated library of a million quotes: the time of a page, beside what `LIKE` takes for the same.
+
+`python -m bench.search FILE` is the fresh process that measures a built library; `FILE --build TEXT` is the one that
+builds it.
+"""
+
+import itertools
+import json
+import random
+import sqlite3
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from bench.picks import memory, popular
+from bench.report import table
+from bench.servers import ROOT
+from quotes.corpus import EMBEDDED
+from quotes.corpus_builder import build
+from quotes.search import Library, Page, Query
+
+SECTION = "## Search"
+SIZE = 1_000_000
+DEEP = 200  # pages walked before one is a page deep in the walk
+EACH = 40  # queries of a kind
+LIKES = 12  # of all queries are asked by LIKE as well
+SEARCH_WITHIN, FILTER_WITHIN = 25.0, 10.0  # milliseconds: 95th percentile of searches, of first pages of a filter
+BUILD_WITHIN, MEMORY_WITHIN = 120, 300  # seconds, MiB
+
+METHOD = """\
+Generated quotes: walks through the word pairs of the embedded library, so that words are as frequent as in English, by
+generated authors. Each kind has {each} different queries, words drawn from the library's own text as they come, so
+common ones come often; no query is asked twice, so no total is known from before. A page has 20 quotes and the exact
+total. `LIKE` asks the same of the same file in the plainest way: a count, and the first 20 by length. One process, one
+thread; the file is in the system's cache."""
+
+
+def generate(path: Path, size: int) -> None:
+    """Write a library of `size` quotes in words that are as frequent as in the embedded one, always the same."""
+    rng = random.Random(size)
+    lines = _embedded()
+    texts = [line["quote"].split() for line in lines]
+    after: dict[str, list[str]] = defaultdict(list)
+    for one, other in itertools.chain.from_iterable(map(itertools.pairwise, texts)):
+        after[one].append(other)
+    everything = list(itertools.chain.from_iterable(texts))
+    names = [line["author"].split() for line in lines]
+    authors = popular(rng, sorted({f"{first[0]} {last[-1]}" for first in names for last in names}))
+    categories = popular(rng, sorted({line["category"] for line in lines}))
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(size):
+            words = [rng.choice(everything)]
+            for _ in range(rng.randint(4, 45)):
+                words.append(rng.choice(after[words[-1]] or everything))
+            line = {
+                "id": f"{number:08x}",
+                "quote": f"{' '.join(words)} {number}.",
+                "author": next(authors),
+                "category": next(categories),
+                "work": "Collected Works",
+            }
+            file.write(json.dumps(line) + "\n")
+
+
+def _embedded() -> list[dict[str, str]]:
+    return [json.loads(line) for line in EMBEDDED.read_text("utf-8").splitlines()]
+
+
+def queries() -> dict[str, list[Query]]:
+    """Return queries by kind, each different from all others."""
+    rng = random.Random(SIZE)
+    lines = _embedded()
+    texts = [[word.strip(".,;:!?\u2014\u201c\u201d").lower() for word in line["quote"].split()] for line in lines]
+    texts = [[word for word in text if word.isalpha()] for text in texts]
+    every = list(itertools.chain.from_iterable(texts))
+    pairs = [f'"{one} {other}"' for text in texts for one, other in itertools.pairwise(text)]
+    words = sorted(set(every))
+    authors, categories = sorted({line["author"] for line in lines}), sorted({line["category"] for line in lines})
+    makers: dict[str, Callable[[], Query]] = {
+        "a word, as frequent as in text": lambda: Query(f'"{rng.choice(every)}"'),
+        "a word of the vocabulary, rare mostly": lambda: Query(f'"{rng.choice(words)}"'),
+        "a word, as a beginning": lambda: Query(rng.choice(words)),
+        "one or two letters": lambda: Query(rng.choice(words)[: rng.randint(1, 2)]),
+        "three or four letters": lambda: Query(rng.choice(words)[: rng.randint(3, 4)]),
+        "two words": lambda: Query(f"{rng.choice(words)} {rng.choice(every)}"),
+        "two words of one text": lambda: Query(" ".join(rng.sample(rng.choice(texts) or words, 2))),
+        "a phrase of two words": lambda: Query(rng.choice(pairs)),
+        "an author's name": lambda: Query(rng.choice(authors)),
+        "a word in a category": lambda: Query(rng.choice(words), category=rng.choice(categories)),
+        "a word of an author": lambda: Query(rng.choice(words), author=rng.choice(authors)),
+    }
+    seen: set[Query] = set()
+    found: dict[str, list[Query]] = {}
+    for kind, make in makers.items():
+        different: dict[Query, None] = {}
+        for _ in range(50 * EACH):
+            query = make()
+            if query not in seen and len(different) < EACH:
+                seen.add(query)
+                different[query] = None
+        found[kind] = list(different)
+    return found
+
+
+def filters() -> list[Query]:
+    """Return filters of all kinds without words."""
+    lines = _embedded()
+    authors, categories = sorted({line["author"] for line in lines}), sorted({line["category"] for line in lines})
+    pairs = [Query(None, author, category) for author, category in zip(authors, itertools.cycle(categories))]
+    return [*(Query(None, author) for author in authors), *(Query(None, None, one) for one in categories), *pairs]
+
+
+def _timed(ask: Callable[[], Page]) -> tuple[Page, float]:
+    begin = time.perf_counter()
+    page = ask()
+    return page, (time.perf_counter() - begin) * 1000
+
+
+def _pages(library: Library, query: Query) -> Iterator[float]:
+    """Walk some pages, and give the milliseconds of each."""
+    cursor = None
+    for _ in range(DEEP):
+        page, milliseconds = _timed(lambda at=cursor: library.search(query, 20, at))  # type: ignore[misc]
+        yield milliseconds
+        if (cursor := page.cursor) is None:
+            return
+
+
+def _like(db: sqlite3.Connection, query: Query) -> float:
+    """Return the milliseconds that the plainest way takes for the same question."""
+    words = [query.q.strip('"')] if query.q and query.q.startswith('"') else (query.q or "").split()
+    where = " AND ".join(["(quote LIKE ? OR author LIKE ?)"] * len(words))
+    values = [value for word in words for value in (f"%{word}%", f"%{word}%")]
+    begin = time.perf_counter()
+    db.execute(f"SELECT count(*) FROM quotes WHERE {where}", values).fetchone()
+    db.execute(f"SELECT * FROM quotes WHERE {where} ORDER BY length(quote), id LIMIT 20", values).fetchall()
+    return (time.perf_counter() - begin) * 1000
+
+
+def figures_of(built: Path) -> dict[str, object]:
+    """Ask a built library, in this process."""
+    library = Library(lambda: built)
+    library.search(Query())  # opens it
+    times = {kind: [_timed(lambda one=one: library.search(one))[1] for one in some] for kind, some in queries().items()}  # type: ignore[misc]
+    filtered = [_timed(lambda one=one: library.search(one))[1] for one in filters()]  # type: ignore[misc]
+    walks = [list(_pages(library, query)) for query in (Query("th"), Query('"love"'), Query(), Query(category="Love"))]
+    plain = random.Random(1).sample(
+        [one for some in queries().values() for one in some if one[1:] == (None, None)], LIKES
+    )
+    with closing(sqlite3.connect(f"{built.absolute().as_uri()}?immutable=1", uri=True)) as db:
+        likes = [_like(db, query) for query in plain]
+    return {
+        "times": times,
+        "filters": filtered,
+        "first": [statistics.median(walk[1:11]) for walk in walks],
+        "deep": [statistics.median(walk[-10:]) for walk in walks],
+        "likes": likes,
+        "memory": memory(),
+    }
+
+
+def measure(folder: Path) -> str:
+    """Build the library in `folder`, measure it, each in a fresh process, and return the tables."""
+    text, built = folder / "search.jsonl", folder / "search.sqlite3"
+    print(f"search: generating {SIZE:,} quotes", file=sys.stderr)
+    generate(text, SIZE)
+    print("search: building", file=sys.stderr)
+    made, found = (
+        json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout)
+        for command in (
+            [sys.executable, "-m", "bench.search", str(built), "--build", str(text)],
+            [sys.executable, "-m", "bench.search", str(built)],
+        )
+    )
+    return _tables(made, found, built.stat().st_size)
+
+
+def _tables(made: dict[str, float], found: dict[str, list[float]], size: int) -> str:
+    times: dict[str, list[float]] = found["times"]  # type: ignore[assignment]
+    every = list(itertools.chain.from_iterable(times.values()))
+    like, deeper = (
+        statistics.median(found["likes"]),
+        max(one / other for one, other in zip(found["deep"], found["first"], strict=True)),
+    )
+    memory_held: float = found["memory"]  # type: ignore[assignment]
+    targets = [
+        (
+            f"search, 95th percentile: at most {SEARCH_WITHIN:.0f} ms",
+            f"{_95(every):.2f} ms",
+            _95(every) <= SEARCH_WITHIN,
+        ),
+        (
+            f"first page of a filter, 95th percentile: at most {FILTER_WITHIN:.0f} ms",
+            f"{_95(found['filters']):.2f} ms",
+            _95(found["filters"]) <= FILTER_WITHIN,
+        ),
+        (
+            f"page {DEEP} of a walk as fast as the second to eleventh (at most 1.5 times)",
+            f"{deeper:.2f}",
+            deeper <= 1.5,
+        ),
+        (
+            f"the file built within {BUILD_WITHIN} s",
+            f"{made['seconds']:.0f} s ({made['cpu']:.0f} s of processor time)",
+            made["seconds"] <= BUILD_WITHIN,
+        ),
+        (f"with at most {MEMORY_WITHIN} MiB", f"{made['memory']:.0f} MiB", made["memory"] <= MEMORY_WITHIN),
+    ]
+    rows = [
+        (kind, len(some), f"{statistics.median(some):.2f}", f"{_95(some):.2f}", f"{max(some):.2f}")
+        for kind, some in times.items()
+    ]
+    rows.append(
+        ("**all searches**", len(every), f"{statistics.median(every):.2f}", f"{_95(every):.2f}", f"{max(every):.2f}")
+    )
+    some = found["filters"]
+    rows.append(
+        ("filters without words", len(some), f"{statistics.median(some):.2f}", f"{_95(some):.2f}", f"{max(some):.2f}")
+    )
+    some = found["likes"]
+    rows.append(("`LIKE`, some of the searches", len(some), f"{like:.2f}", f"{_95(some):.2f}", f"{max(some):.2f}"))
+    told = (
+        f"The median search is {like / statistics.median(every):,.0f} times as fast as the median `LIKE`. The file has "
+        f"{size / 2**20:,.0f} MiB; the process that searched held {memory_held:.0f} MiB at most."
+    )
+    return "\n\n".join(
+        [
+            table("target|measured|", [(text, value, "met" if met else "**not met**") for text, value, met in targets]),
+            table(f"first page, of {SIZE:,} quotes|queries|median, ms|95th percentile|longest", rows),
+            told,
+        ]
+    )
+
+
+def _95(values: list[float]) -> float:
+    return statistics.quantiles(values, n=20)[18]
+
+
+def _build(text: Path, built: Path) -> dict[str, float]:
+    begin = time.perf_counter()
+    build(text, built)
+    return {"seconds": time.perf_counter() - begin, "cpu": time.process_time(), "memory": memory()}
+
+
+if __name__ == "__main__":
+    file = Path(sys.argv[1])
+    print(json.dumps(_build(Path(sys.argv[3]), file) if len(sys.argv) > 2 else figures_of(file)))
