@@ -11,7 +11,7 @@ export PIPENV_DONT_LOAD_ENV := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve setup deploy smoke undeploy key keys revoke dead-letters retry test bench bench-cold fuzz soak format corpus lock
+.PHONY: help install serve setup deploy smoke undeploy key keys revoke dead-letters retry test test-long bench bench-cold fuzz soak format corpus lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14

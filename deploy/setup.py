@@ -31,7 +31,7 @@ def set_up(name: str) -> Iterator[str]:
         StageError: Something is missing or refused; the text says what to do.
     """
     cli = stage.loaded(name)
-    file, environment = local_environment(name)
+    file, environment = local_environment(name, cli.aws_environment_variables)
     try:
         region = cli.zappa.boto_session.region_name
         account = cli.zappa.boto_client("sts").get_caller_identity()["Account"]
@@ -55,11 +55,12 @@ def set_up(name: str) -> Iterator[str]:
         raise StageError(f"AWS: {error}") from error
 
 
-def local_environment(name: str) -> tuple[Path, dict[str, str] | None]:
+def local_environment(name: str, others: dict[str, str]) -> tuple[Path, dict[str, str] | None]:
     """Return the file with a stage's secret settings, and what is in it; None where there is no such file.
 
     Args:
         name: The stage's name.
+        others: Settings of the stage that are not secret, which have to fit.
 
     Raises:
         StageError: It is no flat JSON object, or a value is not usable; values are not told.
@@ -83,11 +84,14 @@ def local_environment(name: str) -> tuple[Path, dict[str, str] | None]:
     if misplaced:
         where = "belongs into aws_environment_variables in zappa_settings.json, for the role's policy is made from it"
         raise StageError(f"{shown}: {', '.join(misplaced)}: {where}")
+    if "QUOTES_JWT_ALGORITHM" in given:
+        where = "belongs into aws_environment_variables in zappa_settings.json, for the package is made from it"
+        raise StageError(f"{shown}: QUOTES_JWT_ALGORITHM: {where}")
     unknown = sorted(set(given) - variables())
     if unknown:
         raise StageError(f"{shown}: {', '.join(unknown)}: no setting of that name; README lists them")
     try:
-        Settings.from_environ(given | {"AWS_LAMBDA_FUNCTION_NAME": name})
+        Settings.from_environ(others | given | {"AWS_LAMBDA_FUNCTION_NAME": name})
     except SettingError as error:
         raise StageError(f"{shown}: {error}") from error
     return file, given

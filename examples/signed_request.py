@@ -2,10 +2,12 @@
 
     python examples/signed_request.py https://<id>.execute-api.<region>.amazonaws.com/dev_iam/daily
 
-Whoever signs needs `execute-api:Invoke` on the stage. See AWS, "Signature Version 4 for API requests".
+Whoever signs needs `execute-api:Invoke` on the stage. At a domain of one's own, AWS_DEFAULT_REGION says where the stage
+is. See AWS, "Signature Version 4 for API requests".
 """
 
 import sys
+from urllib.parse import urlsplit
 
 import boto3
 import requests
@@ -13,18 +15,23 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 
-def signed(url: str) -> dict[str, str]:
-    """Return the headers that sign a GET request.
+def signed(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Return a request with the headers that sign it: method, URL and body as they are sent.
 
     Args:
-        url: An API's own URL, whose name tells the region.
+        request: To an API, whose own name tells the region.
     """
-    region = url.split(".")[2]
-    request = AWSRequest("GET", url)
-    SigV4Auth(boto3.Session().get_credentials(), "execute-api", region).add_auth(request)
-    return dict(request.headers)
+    session = boto3.Session()
+    host = (urlsplit(request.url).hostname or "").split(".")
+    region = host[2] if host[1:2] == ["execute-api"] else session.region_name
+    headers = AWSRequest(request.method, request.url, data=request.body)
+    SigV4Auth(session.get_credentials(), "execute-api", region).add_auth(headers)
+    request.headers.update(headers.headers)
+    return request
 
 
 if __name__ == "__main__":
-    answer = requests.get(sys.argv[1], headers=signed(sys.argv[1]), timeout=30)
+    asked = signed(requests.Request("GET", sys.argv[1]).prepare())
+    with requests.Session() as http:
+        answer = http.send(asked, timeout=30, **http.merge_environment_settings(asked.url, {}, None, None, None))
     sys.stdout.write(f"{answer.status_code} {answer.text}\n")

@@ -17,8 +17,6 @@ from urllib.parse import quote, unquote
 
 import apig_wsgi
 
-from quotes.redaction import redacted
-
 Event = dict[str, Any]
 Answer = dict[str, Any]
 WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -139,7 +137,7 @@ def _client(event: Event) -> str:
 
 def _write_line(event: Event, answer: Answer, seconds: float, told: _Told) -> None:
     """Log a request; no query, which may hold what is nobody's business, and nothing else that may be a number."""
-    path = told.route or quote(redacted(unquote(event["path"]), longest=200), safe="/[]")
+    path = told.route or _unrouted(event["path"])
     body = (answer.get("body") or "").encode()
     size = len(b64decode(body)) if answer.get("isBase64Encoded") else len(body)
     took = round(seconds * 1000)
@@ -147,3 +145,9 @@ def _write_line(event: Event, answer: Answer, seconds: float, told: _Told) -> No
     line = (event["httpMethod"], path, _client(event), status, size, took)
     fields = {"route": told.route, "status": status, "milliseconds": took, "whence": told.whence}
     log.info("%s %s %s %s %s bytes %s ms", *line, extra=fields)
+
+
+def _unrouted(path: str) -> str:
+    from quotes.redaction import redacted
+
+    return quote(redacted(unquote(path), longest=200), safe="/[]")

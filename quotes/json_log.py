@@ -14,7 +14,6 @@ from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 
-from quotes.failure import shortened
 from quotes.settings import Instance, trace_id
 
 FIELDS = ("asctime", "levelname", "aws_request_id", "trace_id", "name", "message")
@@ -39,6 +38,8 @@ class LambdaFormatter(JsonFormatter):
         self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
     ) -> Any:
         """Return a traceback as it is told to the topic of failures, without what nobody may read."""
+        from quotes.failure import shortened
+
         instance = Instance.of_function()
         return shortened(ei[1], instance.secrets if instance else ()) if ei[1] else []
 

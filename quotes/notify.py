@@ -22,7 +22,7 @@ from quotes.settings import Instance
 
 BUDGET = 0.9  # seconds that an answer may wait for all of it
 BUDGET_OF_EVENTS = 5.0  # seconds, where nobody waits for an answer
-CONNECT_TIMEOUT, READ_TIMEOUT = 0.4, 0.5  # seconds
+CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 5.0  # seconds, of the thread that sends; the answer does not wait that long
 QUIET = 300.0  # seconds in which a failure that was told is only counted
 LEFT_ALONE = 30.0  # seconds, after SNS failed
 KEPT = 100  # failures that are counted

@@ -5,7 +5,7 @@ import functools
 import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 import falcon
 from falcon.util import mediatypes
@@ -13,16 +13,18 @@ from falcon.util import mediatypes
 from quotes import parameters, static_files
 from quotes.answers import NO_STORE, etag_of, send, send_cacheable
 from quotes.daily import Daily
-from quotes.errors import ParameterError, StateUnavailable
+from quotes.errors import ParameterError, QuoteNotFound, StateUnavailable
 from quotes.representations import MEDIA_TYPES
+from quotes.search import Query, terms_of
 from quotes.service import Service
 from quotes.settings import Settings
 
 if TYPE_CHECKING:
-    from quotes.representations.html import Shown
+    from quotes.representations.html import Found, Shown
 
 HTML = "text/html"
-PARAMETERS = frozenset({"show", "date"})
+PARAMETERS = frozenset({"show", "date", "quote", "q", "cursor"})
+RESULTS = 20  # of a search, at once
 LISTED = 30  # days
 KEPT_FOR = 600  # seconds, by caches: a new version of the page is not to wait for the next day
 BASES_KEPT_READY = 20
@@ -82,14 +84,14 @@ class PageResource:
         resp.set_header("Content-Security-Policy", POLICY)
         given = parameters.parse(req.query_string, PARAMETERS)
         if given:
-            body, _ = self._drawn(req, self._asked(given))
+            body, _ = self._drawn(req, self._asked(given), self._found(given))
             send(resp, f"{HTML}; charset=utf-8", body)
             return
         base, now = self._base(req), self._daily.time()
         ready = self._ready.get(base)
         if ready is None or ready.ends <= now:
             today = self._daily.quote_of_today()
-            body, is_whole = self._drawn(req, _of_today(today))
+            body, is_whole = self._drawn(req, _of_day(today))
             if not (today.on_record and is_whole):  # nobody may keep what may be another quote soon
                 send(resp, f"{HTML}; charset=utf-8", body)
                 return
@@ -109,14 +111,31 @@ class PageResource:
         if given.get("show", "random") != "random":
             raise ParameterError("show", "is not 'random'")
         if "show" in given:
-            return Shown(self._service.random()[0], "A random quote")
-        daily = self._daily.quote_of(parameters.day(given, "date", self._daily.today()))
-        return Shown(daily.quote, "Quote of the day", f"/?date={daily.day}", daily.day)
+            quote = self._service.random()[0]
+            return Shown(quote, "A random quote", f"/?quote={quote_plus(quote.id)}" if quote.id else "")
+        if "quote" in given:
+            found = self._service.library.by_id(given["quote"])
+            if found is None:
+                raise QuoteNotFound("No quote in the library has this id.")
+            return Shown(found, "A quote", f"/?quote={quote_plus(given['quote'])}")
+        if "date" in given:
+            return _of_day(self._daily.quote_of(parameters.day(given, "date", self._daily.today())))
+        return _of_day(self._daily.quote_of_today())
+
+    def _found(self, given: Mapping[str, str]) -> "Found | None":
+        from quotes.representations.html import Found
+
+        q = given.get("q")
+        if q is None:
+            return None
+        page = self._service.library.search(Query(q), RESULTS, given.get("cursor"))
+        following = urlencode({"q": q, "cursor": page.cursor}) if page.cursor else None
+        return Found(q, terms_of(q), page.quotes, page.total, following)
 
     def _base(self, req: falcon.Request) -> str:
         return self._settings.public_url or req.prefix
 
-    def _drawn(self, req: falcon.Request, shown: "Shown") -> tuple[bytes, bool]:
+    def _drawn(self, req: falcon.Request, shown: "Shown", found: "Found | None" = None) -> tuple[bytes, bool]:
         """Return the page, and whether nothing was missing."""
         from quotes.representations import html
 
@@ -129,7 +148,9 @@ class PageResource:
             log.error("The page is without the earlier days: %s", error)
             days = None
         root = urlsplit(self._settings.public_url).path if self._settings.public_url else req.root_path
-        body = html.draw(self._base(req), root, static_files.addresses(), shown, days, today=today, listed=LISTED)
+        body = html.draw(
+            self._base(req), root, static_files.addresses(), shown, days, found=found, today=today, listed=LISTED
+        )
         return body, days is not None
 
 
@@ -146,7 +167,7 @@ def add_to(app: "falcon.App[Any, Any]", service: Service, settings: Settings, ot
     app.add_route("/static/{name}", static_files.StaticResource())
 
 
-def _of_today(daily: Daily) -> "Shown":
+def _of_day(daily: Daily) -> "Shown":
     from quotes.representations.html import Shown
 
     return Shown(daily.quote, "Quote of the day", f"/?date={daily.day}" if daily.on_record else "/", daily.day)

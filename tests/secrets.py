@@ -16,7 +16,14 @@ NONE_REALLY: frozenset[str] = frozenset(
     {
         "AKIAIOSFODNN7EXAMPLE",  # AWS's documentation
         "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",  # AWS's documentation
-        *("password", "pass", "secret", "s3cret", "s3cret-word"),  # of URLs of databases in documents and tests
+        *(
+            "password",
+            "pass",
+            "a-password",
+            "secret",
+            "s3cret",
+            "s3cret-word",
+        ),  # of URLs of databases in documents and tests
         *("s3cret#word", "%73%33cret-word", "[s3cret]", "pass%2Fword"),  # those that are hard to read
         *("0123456789abcdef" * 2, "fedcba9876543210" * 2),  # keys of codes and tokens in tests
     }

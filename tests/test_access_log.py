@@ -29,8 +29,16 @@ def send(port: int, request_line: str, *headers: str) -> int:
 @pytest.mark.parametrize(
     ("command", "line", "another"),
     [
-        ([sys.executable, "-m", "quotes", "serve"], r'127\.0\.0\.1 "GET /subscribe HTTP/1\.1" 400 \d+ bytes \d+ ms -', " ms corpus"),
-        ([*GUNICORN, *LOGGING], r'127\.0\.0\.1 - - \[.*\] "GET /subscribe HTTP/1\.1" 400 \d+ "http://localhost/" "-"', ' "-" "-"'),
+        (
+            [sys.executable, "-m", "quotes", "serve"],
+            r'127\.0\.0\.1 "GET /subscribe HTTP/1\.1" 400 \d+ bytes \d+ ms -',
+            " ms corpus",
+        ),
+        (
+            [*GUNICORN, *LOGGING],
+            r'127\.0\.0\.1 - - \[.*\] "GET /subscribe HTTP/1\.1" 400 \d+ "http://localhost/" "-"',
+            ' "-" "-"',
+        ),
         (
             [*GUNICORN, *LOGGING, f"--access-logformat={EVERYTHING}"],
             r"GET /subscribe HTTP/1\.1\|/subscribe\|\|http://localhost/\|http://localhost/\|-\|-\|-",

@@ -15,6 +15,7 @@ from quotes.mashape import Mashape
 from quotes.resources import create_api
 from quotes.service import Service
 from quotes.settings import Settings
+from tests.conftest import Clock
 from tests.stub_upstream import Call, Upstream
 from tests.test_gateway import a_stage, an_event
 
@@ -86,7 +87,7 @@ def test_the_route_is_its_template_and_a_path_that_is_none_has_no_number(
     assert line["message"].startswith(f"GET {shown} 203.0.113.7 {status} ")
 
 
-def test_a_line_tells_whence_the_quote_came(make_service: Callable[..., Service], lines):
+def test_a_line_tells_whence_the_quote_came(make_service: Callable[..., Service], clock: Clock, lines):
     def another(call: Call) -> None:
         call.answer(json.dumps([{"quote": f"{call.number}.", "author": "Somebody", "category": "Numbers"}]).encode())
 
@@ -94,13 +95,23 @@ def test_a_line_tells_whence_the_quote_came(make_service: Callable[..., Service]
         server.does = another
         services = [make_service(Mashape(server.url, "")) for _ in range(2)]  # two instances, one state
         first, second = (create_handler(create_api(Settings(), service), a_stage()) for service in services)
-        for instance, path in ((first, "/daily"), (first, "/daily"), (second, "/daily"), (second, "/daily"), (first, "/")):
+        for instance, path in (
+            (first, "/daily"),
+            (first, "/daily"),
+            (second, "/daily"),
+            (second, "/daily"),
+            (first, "/"),
+        ):
             instance(an_event(path), None)
         first(an_event("/daily", multiValueQueryStringParameters={"date": ["2026-11-21"]}), None)
         first(an_event("/", multiValueQueryStringParameters={"category": ["love"]}), None)
+        clock.move(days=1)
+        third = create_handler(create_api(Settings(), make_service()), a_stage())
+        for _ in range(2):
+            third(an_event("/daily", multiValueQueryStringParameters={"date": ["2026-11-21"]}), None)
 
     told = [line["whence"] for line in lines() if line["logger"] == "quotes.gateway"]
-    assert told == ["upstream", "memory", "state", "memory", "upstream", "memory", "corpus"]
+    assert told == ["upstream", "memory", "state", "memory", "upstream", "memory", "corpus", "state", "memory"]
 
 
 def test_zappa_knows_which_lines_are_requests(make_service: Callable[..., Service], lines):

@@ -1,6 +1,7 @@
 """The page at `/`: who gets it, what it shows, how long it may be kept; what it does is in tests/browser/."""
 
 import datetime as dt
+import html
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -134,7 +135,7 @@ def test_it_lists_the_last_thirty_days_that_are_on_record(
     page = client.simulate_get("/", headers=HTML).text
 
     assert re.findall(r'href="/\?date=([0-9-]+)"', page) == [day.isoformat() for day in days[:30]]
-    assert re.findall(r'class="author" dir="auto">(.*?)<', page)[1:] == [corpus.of_day(day).author for day in days[:30]]
+    assert re.findall(r'class="author">(.*?)<', page)[1:] == [corpus.of_day(day).author for day in days[:30]]
 
 
 def test_the_first_day_has_none_before_it(client: testing.TestClient):
@@ -161,6 +162,9 @@ def test_an_earlier_day(client: testing.TestClient, database: Database, corpus: 
         ("date=2026-11-22", 400, "The parameter 'date' lies in the future; today is 2026-11-21."),
         ("date=today", 400, "The parameter 'date' is not a calendar day written as YYYY-MM-DD."),
         ("show=all", 400, "The parameter 'show' is not 'random'."),
+        ("quote=none", 404, "No quote in the library has this id."),
+        ("q=", 400, "The parameter 'q' is empty."),
+        ("q=love&cursor=x", 400, "The parameter 'cursor' is none that was given here."),
         ("show=random&show=random", 400, "The parameter 'show' is given twice."),
     ],
 )
@@ -168,6 +172,54 @@ def test_what_cannot_be_shown(client: testing.TestClient, query: str, status: in
     answer = client.simulate_get("/", query_string=query, headers=HTML)
 
     assert (answer.status_code, answer.json["detail"]) == (status, detail)
+
+
+def test_a_quote_of_the_library(client: testing.TestClient, corpus: Corpus):
+    quote = corpus.numbered(7)
+
+    answer = client.simulate_get(f"/?quote={quote.id}", headers=HTML)
+
+    assert shown(answer) == ("A quote", "", quote.quote, quote.author)
+    assert f'data-link="http://falconframework.org/?quote={quote.id}"' in answer.text
+
+
+def results(page: str) -> list[str]:
+    """Return the ids of the quotes that a search found."""
+    return re.findall(r'class="whole" href="/\?quote=(.*?)"', page)
+
+
+def test_a_search_without_javascript(client: testing.TestClient):
+    found = client.simulate_get("/quotes", params={"q": "keats beauty", "limit": "100"}).json
+
+    answer = client.simulate_get("/", params={"q": "keats beauty"}, headers=HTML)
+
+    assert results(answer.text) == [quote["id"] for quote in found["results"]] != []
+    assert '<p id="found" role="status">One quote.</p>' in answer.text
+    assert "A thing of <mark>beauty</mark> is a joy for ever" in answer.text
+    assert "John <mark>Keats</mark>" in answer.text
+    assert 'value="keats beauty"' in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_walking_on_without_javascript_shows_every_match_once(client: testing.TestClient):
+    total = client.simulate_get("/quotes", params={"q": "love"}).json["total"]
+    address, walked = "/?q=love", []
+
+    while address:
+        page = client.simulate_get(address, headers=HTML).text
+        walked += results(page)
+        more = re.search(r'id="more" href="(.*?)#search">', page)
+        address = html.unescape(more[1]) if more else ""
+
+    assert len(walked) == len(set(walked)) == total > 20
+
+
+def test_what_is_searched_for_is_data(client: testing.TestClient):
+    answer = client.simulate_get("/", params={"q": '"><script>alert(1)</script>'}, headers=HTML)
+
+    assert answer.status_code == 200
+    assert len(re.findall(r"<script", answer.text)) == 1
+    assert "Nothing found." in answer.text
 
 
 def test_while_the_state_is_out_of_reach_it_shows_todays_quote_and_nobody_may_keep_it(
@@ -201,7 +253,7 @@ def test_every_address_on_it_is_below_where_the_service_is_mounted(
     base = public_url or f"http://falconframework.org{app}"
     addresses = Links(page).addresses
     assert {address for address in addresses if not address.startswith(f"{root}/")} == set()
-    assert {address.removeprefix(root).partition("?")[0] for address in addresses} == {
+    assert {re.split("[?#]", address.removeprefix(root))[0] for address in addresses} == {
         "/",
         "/daily",
         "/docs",

@@ -39,6 +39,7 @@ from tests.s3 import (
     opened,
     silent,
 )
+from tests.scale import scaled
 from tests.stub_upstream import Call, Upstream, good
 
 pytest_plugins = ("tests.s3",)
@@ -165,20 +166,21 @@ def expected_days(number: int) -> list[tuple[str, str]]:
 
 
 @pytest.mark.timeout(300)
-def test_eight_processes_write_200_rows_each_at_once(s3: S3, start: Callable[[int], Writers]) -> None:
+def test_eight_processes_write_at_once(s3: S3, start: Callable[[int], Writers]) -> None:
+    number = scaled(200, 50)
     with sampling(s3):
-        writers = start(200)
+        writers = start(number)
         while writers.are_running():
             pass
 
     days, applied = content(s3)
-    assert days == expected_days(PROCESSES * 200)
+    assert days == expected_days(PROCESSES * number)
     assert sorted(applied) == sorted(writers.confirmed())
 
 
 @pytest.mark.timeout(300)
 def test_processes_are_killed_at_random_and_s3_fails_at_random(s3: S3, start: Callable[[int], Writers]) -> None:
-    number, kills = 200, 40
+    number, kills = scaled(200, 50), scaled(40, 10)
     draw = random.Random(SEED)
     kill_after = sorted(draw.sample(range(PROCESSES * number * 3 // 4), kills))
     anything = {ERROR_500: 0.03, SLOW_DOWN: 0.03, drop: 0.02, drop_answer: 0.04, silent: 0.005}

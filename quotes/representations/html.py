@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
+from markupsafe import Markup
 
 from quotes.daily import Daily
+from quotes.highlights import marked
 from quotes.quote import Quote
+from quotes.search import Terms
 
 DAYS_OPEN = 7  # the earlier ones are folded up
 
@@ -30,6 +33,24 @@ class Shown(NamedTuple):
     kind: str
     link: str = ""
     day: dt.date | None = None
+
+
+class Found(NamedTuple):
+    """Say what a search has found.
+
+    Attributes:
+        q: What was typed.
+        terms: How it was understood.
+        quotes: A page of what matches.
+        total: How much matches in all.
+        following: The query that leads to the next page, None on the last.
+    """
+
+    q: str
+    terms: Terms
+    quotes: Sequence[Quote]
+    total: int
+    following: str | None
 
 
 def draw(
@@ -58,7 +79,7 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"long": _long, "short": _short, "size": _size}
+    environment.filters |= {"long": _long, "short": _short, "size": _size, "counted": _counted, "marked": _marked}
     return environment.get_template("page.html.j2")
 
 
@@ -72,3 +93,11 @@ def _short(day: dt.date) -> str:
 
 def _size(text: str) -> str:
     return next((size for longest, size in _SIZES if len(text) <= longest), "xl")
+
+
+def _counted(total: int) -> str:
+    return {0: "Nothing found.", 1: "One quote."}.get(total, f"{total:,} quotes.")
+
+
+def _marked(text: str, terms: Terms) -> Markup:
+    return Markup(marked(text, terms))  # noqa: S704 -- it is escaped there

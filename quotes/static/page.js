@@ -38,9 +38,9 @@ function element(name, properties = {}, ...children) {
   return made;
 }
 
-function credit(quote) {
-  const parts = [element("span", { className: "author", dir: "auto" }, quote.author)];
-  if (quote.source) parts.push(" ", element("cite", { dir: "auto" }, quote.source));
+function credit(author, source) {
+  const parts = [element("span", { className: "author" }, ...author)];
+  if (source) parts.push(" ", element("cite", {}, ...source));
   return parts;
 }
 
@@ -54,10 +54,10 @@ $("another").addEventListener("submit", (event) => {
 
 function show(quote) {
   const [, size] = SIZES.find(([longest]) => [...quote.quote].length <= longest) || [0, "xl"];
-  $("quote").dataset.link = "";
+  $("quote").dataset.link = quote.id ? `${base}/?quote=${encodeURIComponent(quote.id)}` : "";
   $("quote").replaceChildren(
     element("blockquote", { className: `${size} turned`, dir: "auto" }, quote.quote),
-    element("figcaption", { className: "turned", dir: "auto" }, ...credit(quote)),
+    element("figcaption", { className: "turned", dir: "auto" }, ...credit([quote.author], quote.source && [quote.source])),
   );
   $("kind").textContent = "A random quote";
   $("date").hidden = true;
@@ -116,7 +116,6 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 /* Searching while typing */
 let asking = new AbortController();
 let waiting;
-let next = "";
 
 $("q").addEventListener("input", () => {
   clearTimeout(waiting);
@@ -127,41 +126,55 @@ $("find").addEventListener("submit", (event) => {
   clearTimeout(waiting);
   search();
 });
-$("more").addEventListener("click", (event) => whileBusy(event.target, () => look(next), $("found")));
+$("more").addEventListener("click", (event) => {
+  event.preventDefault();
+  const more = event.currentTarget;
+  whileBusy(more, () => look(new URL(more.href).searchParams), $("found"));
+});
 
-async function search() {
-  const words = $("q").value.trim();
+function search() {
+  const q = $("q").value.trim();
   asking.abort();
-  const address = words ? `?${new URLSearchParams({ q: words })}` : "";
-  history.replaceState(null, "", `${root}/${address}`);
-  if (!words) {
-    $("found").textContent = "";
-    $("results").replaceChildren();
-    $("more").hidden = true;
-    return;
-  }
-  try {
-    await look(`?${new URLSearchParams({ q: words, limit: 10 })}`, true);
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    $("found").textContent = error.message;
-    $("results").replaceChildren();
-    $("more").hidden = true;
+  history.replaceState(null, "", `${root}/${q && `?${new URLSearchParams({ q })}`}`);
+  $("more").hidden = true;
+  if (q) {
+    look(new URLSearchParams({ q })).catch((error) => {
+      if (error.name !== "AbortError") clear(error.message);
+    });
+  } else clear("");
+}
+
+function clear(told) {
+  $("found").textContent = told;
+  $("results").replaceChildren();
+}
+
+async function look(query) {
+  asking = new AbortController();
+  const address = `/quotes?${query}&limit=10&highlight=1`;
+  const { results, total, next } = await ask(address, { signal: asking.signal });
+  const items = results.map((quote) => element("li", {},
+    element("a", { className: "whole", href: `${root}/?quote=${encodeURIComponent(quote.id)}` },
+      element("p", { dir: "auto" }, ...marks(quote.marked.quote))),
+    element("p", { className: "credit", dir: "auto" },
+      ...credit(marks(quote.marked.author), quote.source && marks(quote.marked.source))),
+  ));
+  if (query.has("cursor")) $("results").append(...items);
+  else $("results").replaceChildren(...items);
+  $("found").textContent = total === 0 ? "Nothing found." : total === 1 ? "One quote." : `${total.toLocaleString("en")} quotes.`;
+  $("more").hidden = !next;
+  if (next) {
+    query.set("cursor", new URL(next, document.baseURI).searchParams.get("cursor"));
+    $("more").href = `${root}/?${query}#search`;
   }
 }
 
-async function look(query, isNew = false) {
-  asking = new AbortController();
-  const { results, total, next: url } = await ask(`/quotes${query}`, { signal: asking.signal });
-  const items = results.map((quote) => element("li", {},
-    element("p", { dir: "auto" }, quote.quote),
-    element("p", { className: "credit", dir: "auto" }, ...credit(quote)),
+/* The words that were found are marked in HTML: of that, the text and the marks are taken and nothing else. */
+function marks(html) {
+  const parsed = new DOMParser().parseFromString(html, "text/html").body;
+  return Array.from(parsed.childNodes, (node) => (
+    node.nodeName === "MARK" ? element("mark", {}, node.textContent) : node.textContent
   ));
-  if (isNew) $("results").replaceChildren(...items);
-  else $("results").append(...items);
-  $("found").textContent = total === 0 ? "Nothing found." : total === 1 ? "One quote." : `${total.toLocaleString("en")} quotes.`;
-  next = url ? new URL(url, document.baseURI).search : "";
-  $("more").hidden = !next;
 }
 
 /* The card */

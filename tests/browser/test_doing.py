@@ -74,6 +74,66 @@ def test_sharing_where_the_browser_can(visit: Callable[..., Visit], site: Site):
     ]
 
 
+def test_searching_while_typing(visit: Callable[..., Visit], site: Site):
+    opened = visit(f"{site.url}/")
+    page, found, results = opened.page, opened.page.locator("#found"), opened.page.locator("#results li")
+
+    page.locator("#q").press_sequentially("beauty jo", delay=20)
+
+    expect(results.filter(has_text="A thing of beauty is a joy for ever")).to_have_count(1)
+    assert set(page.locator("#results mark").all_inner_texts()) == {"beauty", "joy", "John"}
+    expect(found).to_contain_text(re.compile("quote"))
+    assert page.url == f"{site.url}/?q=beauty+jo"
+    asked = [address for address in opened.requests if "/quotes?" in address]
+    assert len(asked) < len("beauty jo")
+
+    page.locator("#q").fill("")
+    expect(results).to_have_count(0)
+    expect(found).to_have_text("")
+    assert page.url == f"{site.url}/"
+
+
+def test_more_of_what_was_found(visit: Callable[..., Visit], site: Site):
+    page = visit(f"{site.url}/").page
+    results, more = page.locator("#results li"), page.get_by_role("link", name="More", exact=True)
+
+    page.locator("#q").fill("love")
+    expect(results).to_have_count(10)
+    total = int(page.locator("#found").inner_text().split()[0])
+    while more.is_visible():
+        count = results.count()
+        more.click()
+        expect(results).not_to_have_count(count)
+
+    texts = results.all_inner_texts()
+    assert len(texts) == len(set(texts)) == total > 20
+
+
+def test_what_was_found_opens_and_can_be_shared(visit: Callable[..., Visit], site: Site):
+    page = visit(f"{site.url}/", script="delete Navigator.prototype.share", **READING).page
+
+    page.locator("#q").fill("men to rocks and mountains")
+    page.get_by_role("link", name="What are men to rocks and mountains?").click()
+
+    expect(page.locator("blockquote")).to_have_text("What are men to rocks and mountains?")
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_role("status").filter(has_text="Link copied.")).to_be_visible()
+    assert copied(page) == f"{site.url}/?quote=f3fe5b2d"
+
+
+def test_nothing_found_is_said(visit: Callable[..., Visit], site: Site):
+    opened = visit(f"{site.url}/")
+    page = opened.page
+
+    page.locator("#q").fill("xyzzy <b>plugh</b>")
+    expect(page.locator("#found")).to_have_text("Nothing found.")
+    page.locator("#q").fill("???")
+    expect(page.locator("#found")).to_contain_text("The parameter 'q' has no letter and no digit")
+
+    assert [text for text in opened.complaints if "status of 400" not in text] == []
+    opened.complaints.clear()
+
+
 def test_a_card_is_built_and_shown(visit: Callable[..., Visit], site: Site):
     page = visit(f"{site.url}/", **READING).page
     without_script = [page.locator(field).input_value() for field in ("#markdown", "#html")]

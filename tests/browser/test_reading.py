@@ -40,6 +40,8 @@ def test_it_reads_well_and_axe_finds_nothing(visit: Callable[..., Visit], site: 
 
     reads_well(opened, site)
     page.locator("summary").click()
+    page.locator("#q").fill("love")
+    expect(page.locator("#results li")).to_have_count(10)
     page.locator("#confirm").evaluate("form => form.hidden = false")
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
@@ -73,6 +75,11 @@ def test_it_reads_well_without_javascript(visit: Callable[..., Visit], site: Sit
     page.locator("#days .when").first.click()
     expect(page.locator("blockquote")).to_have_text(page.locator("#days li p").first.inner_text())
     assert "date=" in page.url
+    page.locator("#q").fill("men to rocks")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#results mark")).to_have_text(["men", "to", "rocks"])
+    page.get_by_role("link", name="What are men to rocks and mountains?").click()
+    expect(page.locator("blockquote")).to_have_text("What are men to rocks and mountains?")
 
 
 def test_everything_works_below_a_stage(visit: Callable[..., Visit], staged: Site):
@@ -82,6 +89,10 @@ def test_everything_works_below_a_stage(visit: Callable[..., Visit], staged: Sit
     reads_well(opened, staged)
     page.get_by_role("button", name="Another one").click()
     expect(page.locator("#kind")).to_have_text("A random quote")
+    page.locator("#q").fill("love")
+    expect(page.locator("#results li")).to_have_count(10)
+    page.get_by_role("link", name="More", exact=True).click()
+    expect(page.locator("#results li")).to_have_count(20)
     page.locator("#preview").scroll_into_view_if_needed()
     page.wait_for_function("() => document.getElementById('preview').naturalWidth > 0")
     page.locator("#days .when").first.click()
