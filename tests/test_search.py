@@ -254,6 +254,7 @@ def test_a_cursor_with_one_character_changed_is_refused(library: Library):
         ("be be be", '"be be"', "<mark>be be be</mark>"),
         ("自知者明", "知者", "自<mark>知者</mark>明"),
         ("<script>alert(1)</script>", "script", "&lt;<mark>script</mark>&gt;alert(1)&lt;/<mark>script</mark>&gt;"),
+        ("<b>Love</b>", '"b love"', "&lt;<mark>b&gt;Love</mark>&lt;/b&gt;"),
         ("nothing", "love", "nothing"),
         ("", "love", ""),
     ],
