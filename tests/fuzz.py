@@ -370,13 +370,7 @@ def main() -> int:
         print(f"{kind}: {counted.total():,} answers; {told}")
     print(f"slowest answer {slowest * 1000:.0f} ms, {seconds:.0f} s in all")
     told = " ".join(f"{size / MEBIBYTE:.1f}" for size in memory)
-<<<<<<< Updated upstream
     print(f"resident memory after each tenth: {told} MiB; +{MAY_GROW / MEBIBYTE:.0f} from first to last is allowed")
-=======
-    print(
-        f"resident memory after each tenth: {told} MiB; {MAY_GROW / MEBIBYTE:.0f} more than after the first are allowed"
-    )
->>>>>>> Stashed changes
     return int(memory[-1] - memory[0] > MAY_GROW or slowest > SLOWEST)
 
 
