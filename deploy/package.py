@@ -69,6 +69,7 @@ UNUSED = (
     "pythonjsonlogger/orjson.py",
     "quotes/__main__.py",
     "quotes/access_log.py",
+    "quotes/importing/",
     "quotes/server.py",
     "quotes/slow_clients.py",
     "urllib3/contrib/emscripten/",

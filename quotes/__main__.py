@@ -1,4 +1,4 @@
-"""The command line: `python -m quotes serve|today|random|search|state|token|check`."""
+"""The command line: `python -m quotes serve|today|random|search|import|export|state|token|check`."""
 
 import argparse
 import logging
@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from quotes import __version__, parameters, tokens
+from quotes.corpus import EMBEDDED
 from quotes.database import Database, open_database
 from quotes.errors import CorpusError, ParameterError, QuotesError, SettingError, StateUnavailable, TokenError
 from quotes.parameters import MOST_AT_ONCE
 from quotes.representations import TEXT, represent, represent_many
 from quotes.service import Service
-from quotes.settings import Settings, database_url
+from quotes.settings import OWN_LIBRARY, Settings, database_url
 
 LONGEST_TOKEN = 366 * 24 * 60 * 60  # seconds
 
@@ -25,6 +26,8 @@ examples:
   python -m quotes random --category love   print a random quote about love
   python -m quotes random --count 3 --max-length 80
   python -m quotes search true friend       print what has these words, the last one as a beginning
+  python -m quotes import quotes.csv        bring quotes of your own into library.jsonl
+  python -m quotes export mine.csv          write the library out
   python -m quotes state copy sqlite:///quotes.db s3://bucket/quotes.db
   python -m quotes token --subject alice    print a bearer token for a stage with an authorizer
   python -m quotes check                    say what is wrong, and how to mend it
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        settings = Settings.from_environ()
+        settings = Settings.from_environ(is_corpus_made=options.run is _import)
         run: Callable[[Settings, argparse.Namespace], int] = options.run
         return run(settings, options)
     except QuotesError as error:
@@ -80,6 +83,27 @@ def _parser() -> argparse.ArgumentParser:
     search.add_argument("--category", help="only about this")
     search.add_argument("--limit", metavar="N", help="at most 1 to 100 of them (default: 20)")
     search.set_defaults(run=_search)
+
+    importing = commands.add_parser(
+        "import", help="bring quotes of your own: JSON, JSON lines, CSV, TSV, fortune files"
+    )
+    importing.add_argument("files", metavar="FILE", nargs="+", type=Path)
+    importing.add_argument(
+        "--format", choices=("json", "csv", "tsv", "fortune"), help="where it cannot be told by the look"
+    )
+    importing.add_argument("--map", metavar="OURS=THEIRS,…", default="", help="such as quote=text,author=by")
+    importing.add_argument(
+        "--author", metavar="NAME", default="", help="of quotes without one, which are refused otherwise"
+    )
+    importing.add_argument("--category", metavar="NAME", default="General", help="of quotes without one (%(default)s)")
+    importing.add_argument("--replace", action="store_true", help="drop what the library has")
+    importing.add_argument("--dry-run", action="store_true", help="only say what would happen")
+    importing.set_defaults(run=_import)
+
+    export = commands.add_parser("export", help="write the library out, to be imported elsewhere")
+    export.add_argument("file", metavar="FILE", nargs="?", type=Path, help="default: standard output")
+    export.add_argument("--format", choices=("jsonl", "json", "csv"), help="default: as the file is called, else jsonl")
+    export.set_defaults(run=_export)
 
     state = commands.add_parser("state", help="move the state from one kind to another")
     actions = state.add_subparsers(metavar="action", required=True)
@@ -163,6 +187,33 @@ def _search(settings: Settings, options: argparse.Namespace) -> int:
         print("quotes: no quote matches.", file=sys.stderr)
         return 1
     sys.stdout.write(represent_many(TEXT, page.quotes).decode())
+    return 0
+
+
+def _import(settings: Settings, options: argparse.Namespace) -> int:
+    from quotes.importing.fields import Fields, parse_map
+    from quotes.importing.run import import_files
+
+    fields = Fields(parse_map(options.map), options.author, options.category)
+    try:
+        import_files(
+            options.files,
+            settings.corpus or Path(OWN_LIBRARY),
+            fields,
+            form=options.format,
+            is_replacing=options.replace,
+            is_dry=options.dry_run,
+        )
+    except KeyboardInterrupt:
+        print("quotes: stopped; the library is as it was.", file=sys.stderr)
+        return 130  # as a shell says of what Ctrl-C ended
+    return 0
+
+
+def _export(settings: Settings, options: argparse.Namespace) -> int:
+    from quotes.importing.run import export
+
+    export(settings.corpus or EMBEDDED, options.format, options.file)
     return 0
 
 

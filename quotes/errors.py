@@ -56,6 +56,18 @@ class TokenError(QuotesError):
         super().__init__(f"no token: {reason}.")
 
 
+class ImportRefused(QuotesError):
+    """Stop an import: a file is not what it claims, and nothing of it is taken.
+
+    Args:
+        file: The file, as it was named.
+        reason: What is wrong, and where.
+    """
+
+    def __init__(self, file: object, reason: str) -> None:
+        super().__init__(f"{file}: {reason}.")
+
+
 class QuoteNotFound(QuotesError):
     """Report that no quote answers to what was asked."""
 

@@ -19,6 +19,7 @@ from quotes.phone import REGIONS
 
 DATABASE_SCHEMES = ("sqlite", "s3", "postgresql", "cockroachdb")
 SMS = ("console", "sns")
+OWN_LIBRARY = "library.jsonl"  # in the working directory; the corpus where it is there and no other is named
 TASK_SERVICES = ("lambda", "sns")
 SHORTEST_SECRET = 32  # characters
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -80,6 +81,13 @@ def _corpus(value: str) -> Path:
         raise ValueError("is neither a .jsonl file nor a .sqlite3 file built from one")
     if not path.is_file():
         raise ValueError(f"there is no file {value}")
+    return path
+
+
+def _corpus_to_make(value: str) -> Path:
+    path = Path(value)
+    if path.suffix != ".jsonl":
+        raise SettingError("QUOTES_CORPUS", f"is no .jsonl file to import into: {value}")
     return path
 
 
@@ -304,11 +312,12 @@ class Settings:
     on_lambda: bool = False
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+    def from_environ(cls, environ: Mapping[str, str] = os.environ, *, is_corpus_made: bool = False) -> "Settings":
         """Read the settings from environment variables; an empty variable counts as not set.
 
         Args:
             environ: The variables, by default those of the process.
+            is_corpus_made: The corpus is going to be made, so it may be missing.
 
         Returns:
             The settings, checked.
@@ -323,7 +332,11 @@ class Settings:
         for setting in fields(cls):
             variable = setting.metadata.get("variable", "")
             raw = environ.get(variable, "").strip()
-            if raw:
+            if setting.name == "corpus" and is_corpus_made:
+                values["corpus"] = _corpus_to_make(raw or OWN_LIBRARY)
+            elif setting.name == "corpus" and not raw and not values["on_lambda"] and Path(OWN_LIBRARY).is_file():
+                values["corpus"] = Path(OWN_LIBRARY)
+            elif raw:
                 try:
                     values[setting.name] = setting.metadata["parse"](raw)
                 except ValueError as error:

@@ -1,0 +1,1 @@
+"""Bring quotes of one's own: `python -m quotes import` and `export`. Nothing of it runs in the service."""

@@ -1,0 +1,87 @@
+"""Clean texts, and fold them to find doubles. What is clean already stays as it is."""
+
+import hashlib
+import html
+import re
+import unicodedata
+
+# Controls, soft hyphens, marks of direction and other characters that show nothing; for private use (Unicode 23.5).
+_INVISIBLE = re.compile(
+    "[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ue000-\uf8ff]"
+)
+# Joiners belong into Persian, Indian scripts and emoji, and are rubbish elsewhere.
+_JOINERS = re.compile("(?<![\u0600-\U0010ffff])[\u200c\u200d]+|[\u200c\u200d]+(?![\u0600-\U0010ffff])")
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_PAIRS = {'"': '"', "“": "”", "„": "“", "«": "»", "»": "«", "”": "”"}
+_DOUBLE = frozenset('"“”„«»')
+_PLAIN = re.compile(r'[^&"\s\x7f-\U0010ffff\0-\x1f]+(?: [^&"\s\x7f-\U0010ffff\0-\x1f]+)*')
+
+
+def clean(text: str) -> str:
+    """Return a text as one tidy line in NFC: no entities, no invisible characters, single spaces.
+
+    Args:
+        text: As it was found.
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    while True:
+        before = text
+        text = _ENTITY.sub(_character, text)
+        text = " ".join(text.split())
+        text = _INVISIBLE.sub("", text)
+        text = unicodedata.normalize("NFC", _JOINERS.sub("", text))
+        if text == before:
+            return text
+
+
+def clean_quote(text: str) -> str:
+    """Return a quote, clean and without the quotation marks around it or one that has lost its other half."""
+    text = clean(text)
+    while True:
+        before = text
+        if len(text) > 2 and _PAIRS.get(text[0]) == text[-1] and not _DOUBLE.intersection(text[1:-1]):
+            text = text[1:-1]
+        elif text and sum(map(text.count, _DOUBLE)) == 1:
+            text = text[1:] if text[0] in _DOUBLE else text[:-1] if text[-1] in _DOUBLE else text
+        text = text.strip()
+        if text == before:
+            return text
+
+
+def clean_author(text: str) -> str:
+    """Return an author, clean and without the dash before and the comma after."""
+    return clean(text).strip("-\u2013—―~,; ")
+
+
+def _character(entity: re.Match[str]) -> str:
+    text = html.unescape(entity[0])
+    return "" if text == "\ufffd" else text
+
+
+class _Letters(dict[int, int | None]):
+    """Map each character to itself, what is punctuation, space or a control to nothing."""
+
+    def __missing__(self, code: int) -> int | None:
+        self[code] = None if unicodedata.category(chr(code))[0] in "PZC" else code
+        return self[code]
+
+
+_LETTERS = _Letters()
+
+
+def fingerprint(quote: str) -> int:
+    """Return 64 bits that quotes share which differ in case, punctuation and space only.
+
+    Args:
+        quote: Clean.
+    """
+    folded = quote.casefold() if quote.isascii() else unicodedata.normalize("NFKC", quote).casefold()
+    letters = folded.translate(_LETTERS) or folded
+    return hash_64(letters)
+
+
+def hash_64(text: str) -> int:
+    """Return 64 bits of a text."""
+    return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest())

@@ -1,0 +1,112 @@
+"""Tell in which encoding a file is written, by fixed rules: its mark, its NULs, whether it is UTF-8, else Windows-1252.
+
+A guess by letter frequencies would read the same file differently as it grows.
+"""
+
+import codecs
+from pathlib import Path
+from typing import NamedTuple
+
+from quotes.errors import ImportRefused
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, ""),
+    (codecs.BOM_UTF32_BE, ""),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_NO_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
+_CHUNK = 1 << 20  # bytes
+
+
+class Encoding(NamedTuple):
+    """Say how to read a file.
+
+    Attributes:
+        codec: Python's name.
+        title: What people call it.
+        errors: How what is none of it is decoded: to lone surrogates, which make a row refused.
+    """
+
+    codec: str
+    title: str
+    errors: str = "surrogateescape"
+
+
+UTF_8 = Encoding("utf-8-sig", "UTF-8")  # with its mark or without
+_UTF_16 = {
+    "utf-16-le": Encoding("utf-16", "UTF-16", "surrogatepass"),
+    "utf-16-be": Encoding("utf-16", "UTF-16", "surrogatepass"),
+}
+_BARE_UTF_16 = {
+    "utf-16-le": Encoding("utf-16-le", "UTF-16", "surrogatepass"),
+    "utf-16-be": Encoding("utf-16-be", "UTF-16", "surrogatepass"),
+}
+WINDOWS_1252 = Encoding("cp1252", "Windows-1252", "strict")
+
+
+def encoding_of(path: Path) -> Encoding:
+    """Return the encoding of a file, having read all of it.
+
+    Raises:
+        ImportRefused: It is no text.
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        start = file.read(_CHUNK)
+    for mark, codec in _MARKS:
+        if start.startswith(mark):
+            if not codec:
+                raise ImportRefused(path, "is UTF-32; save it as UTF-8")
+            if codec.startswith("utf-16"):
+                _check_utf_16(path)
+                return _UTF_16[codec]
+            break
+    at = start.find(b"\0")
+    if at >= 0:
+        even, odd = start[::2].count(0), start[1::2].count(0)
+        # Western UTF-16 has a NUL in nearly every other byte, in one half only.
+        if max(even, odd) > len(start) // 5 and min(even, odd) * 50 < max(even, odd):
+            codec = "utf-16-be" if even > odd else "utf-16-le"
+            _check_utf_16(path)
+            return _BARE_UTF_16[codec]
+        raise ImportRefused(path, f"is no text: byte {at:,} is NUL")
+    return _eight_bits(path)
+
+
+def _check_utf_16(path: Path) -> None:
+    if path.stat().st_size % 2:
+        raise ImportRefused(path, "is UTF-16 that is cut off: it ends within a character")
+
+
+def _eight_bits(path: Path) -> Encoding:
+    """Tell UTF-8, with a damaged place or two, from Windows-1252: a wrong byte weighs as a right character."""
+    decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
+    wrong = right = place = 0
+    strangers: set[int] = set()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            at = chunk.find(b"\0")
+            if at >= 0:
+                raise ImportRefused(path, f"is no text: byte {place + at:,} is NUL")
+            place += len(chunk)
+            if not chunk.isascii() or wrong or right:
+                strangers |= _NO_CP1252.intersection(chunk)
+                text = decode(chunk)
+                bad = sum(map(text.count, map(chr, range(0xDC80, 0xDD00)))) if not _is_whole(text) else 0
+                wrong += bad
+                right += sum(character > "\x7f" for character in text) - bad if not text.isascii() else 0
+    if not wrong or right >= wrong:
+        return UTF_8
+    if strangers:
+        raise ImportRefused(path, f"is neither UTF-8 nor Windows-1252: it holds the byte 0x{min(strangers):02x}")
+    return WINDOWS_1252
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,158 @@
+"""Find quote, author, category and source in a row, whatever its fields are called."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from quotes.errors import ParameterError
+from quotes.importing.cleaning import clean, clean_author, clean_quote
+
+# Folded: without case, spaces, - and _. Earlier names win.
+NAMES = {
+    "id": ("id",),
+    "quote": ("quote", "text", "content", "body", "q", "quotetext", "en", "quotation"),
+    "author": ("author", "from", "by", "a", "quoteauthor", "authorname"),
+    "category": ("category", "tags", "tag", "categories", "topic"),
+    "work": ("work", "source", "title", "book"),
+    "place": ("place",),
+    "year": ("year",),
+    "translator": ("translator",),
+    "speaker": ("speaker",),
+}
+LONGEST = {"quote": 5000, "author": 200, "category": 100, "work": 500, "place": 200, "translator": 200, "speaker": 200}
+_FOLD = re.compile(r"[\s_-]+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]{0,63}")
+_TAGS = re.compile(r"\s*[,;|]\s*")
+_PLURAL = frozenset({"tags", "tag", "categories"})
+
+
+class RowRefused(Exception):
+    """Refuse a row; the text says why."""
+
+
+class Fields:
+    """Read rows by the usual names of fields, or by those that are given.
+
+    Args:
+        names: The file's names by ours, such as `{"quote": "text"}`.
+        author: Of rows without one; empty: they are refused.
+        category: Of rows without one.
+    """
+
+    def __init__(self, names: Mapping[str, str] | None = None, author: str = "", category: str = "General") -> None:
+        self._names = NAMES | {ours: (folded(theirs),) for ours, theirs in (names or {}).items()}
+        self._author = clean_author(author)
+        self._category = clean(category) or "General"
+        self._known: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {}
+
+    def columns(self, header: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """Return which of a row's keys hold each field, best first."""
+        if header not in self._known:
+            if len(self._known) > 1000:  # rows that all differ
+                self._known.clear()
+            by_name = {folded(name): name for name in reversed(header)}
+            self._known[header] = {
+                field: tuple(by_name[name] for name in names if name in by_name) for field, names in self._names.items()
+            }
+        return self._known[header]
+
+    def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a row as a line of the library; without `id` where it has no usable one.
+
+        Args:
+            row: Values by the names of their fields.
+
+        Raises:
+            RowRefused: It has no quote or no author, or one that is no text, or is too long.
+        """
+        line: dict[str, Any] = {}
+        for field, keys in self.columns(tuple(row)).items():
+            value = next((row[key] for key in keys if row[key] not in (None, "", [], {})), None)
+            if value is None:
+                continue
+            if field == "year":
+                line["year"] = _year(value)
+                continue
+            if field == "id":
+                line["id"] = str(value) if _is_id(value) else None
+                continue
+            if field == "category":
+                key = next(key for key in keys if row[key] not in (None, "", [], {}))
+                line[field] = _category(value, is_tags=isinstance(value, list) or folded(key) in _PLURAL)
+                continue
+            text = _text(field, value)
+            line[field] = (
+                clean_quote(text) if field == "quote" else clean_author(text) if field == "author" else clean(text)
+            )
+        line = {name: value for name, value in line.items() if value not in (None, "")}
+        line.setdefault("category", self._category)
+        if self._author:
+            line.setdefault("author", self._author)
+        for field in ("quote", "author"):
+            if field not in line:
+                raise RowRefused(f"no {field}")
+        for field, longest in LONGEST.items():
+            if len(line.get(field, "")) > longest:
+                raise RowRefused(f"{field} has {len(line[field]):,} characters, more than {longest:,}")
+        if _SURROGATE.search("".join(value for value in line.values() if isinstance(value, str))):
+            raise RowRefused("holds bytes that are no text")
+        return line
+
+
+def folded(name: str) -> str:
+    """Return a field's name as it is compared."""
+    return _FOLD.sub("", name.strip("\ufeff_ ").casefold())
+
+
+def parse_map(text: str) -> dict[str, str]:
+    """Read `--map quote=text,author=by`.
+
+    Raises:
+        ParameterError: It is something else.
+    """
+    names = {}
+    for pair in filter(None, text.split(",")):
+        ours, equals, theirs = (part.strip() for part in pair.partition("="))
+        if not equals or not theirs or ours not in NAMES:
+            raise ParameterError(
+                "--map", f"is not like quote=text,author=by; the names on the left are {', '.join(NAMES)}"
+            )
+        names[ours] = theirs
+    return names
+
+
+def _text(field: str, value: object) -> str:
+    if isinstance(value, dict):  # {"author": {"name": "…"}}
+        value = next(
+            (value[name] for name in ("name", "text", "title", "value") if isinstance(value.get(name), str)), value
+        )
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise RowRefused(f"{field} is not a text")
+    return str(value)
+
+
+def _category(value: object, *, is_tags: bool) -> str:
+    tags = value if isinstance(value, list) else _TAGS.split(value) if isinstance(value, str) and is_tags else [value]
+    for tag in tags:
+        if tag not in (None, "") and (text := clean(_text("category", tag))):
+            return _titled(text) if is_tags and text == text.lower() else text
+    return ""
+
+
+def _titled(tag: str) -> str:
+    """Write a tag as the embedded library writes a category: `famous-quotes` as `Famous Quotes`."""
+    return " ".join(word[:1].upper() + word[1:] for word in re.split(r"[\s_-]+", tag) if word)
+
+
+def _year(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if -9999 <= value <= 9999 else None
+    found = re.fullmatch(r"\s*(-?[0-9]{1,4})\s*", value) if isinstance(value, str) else None
+    return int(found[1]) if found else None
+
+
+def _is_id(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return False
+    return bool(_ID.fullmatch(str(value)))

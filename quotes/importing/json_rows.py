@@ -1,0 +1,198 @@
+"""Read JSON: an array of objects, piece by piece, or an object a line."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from quotes.errors import ImportRefused
+from quotes.importing.row import LONGEST_ROW, Row
+
+_PIECE = 1 << 18  # characters
+_SPACE = re.compile(r"[ \t\r\n]*")
+_OPENING = re.compile(r'\s*(?:\{\s*"[^"\\]*"\s*:\s*)?\[')
+_NEXT = re.compile(r"\}\s*,(?=\s*\{)")
+_SHOWN = 200  # characters
+
+
+class _Twice(ValueError):
+    pass
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
+
+
+def json_lines(file: TextIO) -> Iterator[Row]:
+    """Read an object a line; a line that is none is refused alone.
+
+    Args:
+        file: Open at its start.
+    """
+    number = 0
+    while line := file.readline(LONGEST_ROW + 1):
+        number += 1
+        if len(line) > LONGEST_ROW:
+            yield Row(number, None, f"longer than {LONGEST_ROW:,} characters", line[:_SHOWN])
+            while line and not line.endswith("\n"):
+                line = file.readline(LONGEST_ROW)
+        elif not line.isspace():
+            yield _row(number, line)
+
+
+def _row(number: int, line: str) -> Row:
+    try:
+        return _found(number, _DECODER.decode(line), line)
+    except _Twice as error:
+        return Row(number, None, f"the field {error.args[0]!r} is given twice", line[:_SHOWN])
+    except ValueError as error:
+        return Row(number, None, f"not JSON ({_reason(error)})", line[:_SHOWN])
+    except RecursionError:
+        return Row(number, None, "nested too deep", line[:_SHOWN])
+
+
+def _found(number: int, value: object, text: str) -> Row:
+    if isinstance(value, dict):
+        return Row(number, value)
+    if isinstance(value, str):
+        return Row(number, {"quote": value})
+    return Row(number, None, "not an object", text[:_SHOWN])
+
+
+def _reason(error: ValueError) -> str:
+    return error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+
+
+def json_array(path: Path, file: TextIO, *, is_wrapped: bool = False) -> Iterator[Row]:
+    """Read the objects of an array; one that is damaged is refused, and reading goes on at the next.
+
+    Args:
+        path: The file, for messages.
+        file: It, open at its start.
+        is_wrapped: The array is the first value of an object: `{"quotes": […]}`.
+
+    Raises:
+        ImportRefused: The array has no end, or something follows it.
+    """
+    window = _Window(file)
+    opening = _OPENING.match(window.text)
+    if not opening:
+        raise ImportRefused(path, "is no array of JSON")
+    window.at = opening.end()
+    while True:
+        if window.skip_space() == "":
+            raise ImportRefused(
+                path, f"is cut off: the array that begins in line 1 has no end, after line {window.line}"
+            )
+        if window.text[window.at] == "]":
+            window.at += 1
+            break
+        yield window.element(path)
+        if window.skip_space() == ",":
+            window.at += 1
+        elif window.peek() not in ("]", ""):
+            yield Row(window.line, None, "no comma before it", window.shown())
+            window.go_on(path)
+    rest = window.skip_space()
+    if rest and not is_wrapped:
+        raise ImportRefused(path, f"line {window.line}: something follows the end of the array")
+
+
+class _Window:
+    """Hold the piece of a file that is being read."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.text = file.read(_PIECE)
+        self.at = 0
+        self._line, self._counted = 1, 0
+
+    @property
+    def line(self) -> int:
+        self._line += self.text.count("\n", self._counted, self.at)
+        self._counted = self.at
+        return self._line
+
+    def more(self) -> bool:
+        """Drop what was read and read on; tell whether there was more."""
+        self.line  # noqa: B018  # counts
+        # Reading as much as is there already keeps a long element from being looked at over and over.
+        piece = self._file.read(max(_PIECE, len(self.text) - self.at))
+        self.text = self.text[self.at :] + piece
+        self.at = self._counted = 0
+        return bool(piece)
+
+    def peek(self) -> str:
+        return self.text[self.at : self.at + 1]
+
+    def skip_space(self) -> str:
+        """Go to what is no space, and return that character, "" at the end."""
+        while True:
+            self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]  # it matches always
+            if self.at < len(self.text) or not self.more():
+                return self.peek()
+
+    def shown(self) -> str:
+        return self.text[self.at : self.at + _SHOWN]
+
+    def element(self, path: Path) -> Row:
+        line, start = self.line, self.shown()
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self.text, self.at)
+            except _Twice as error:
+                row = Row(line, None, f"the field {error.args[0]!r} is given twice", start)
+            except RecursionError:
+                row = Row(line, None, "nested too deep", start)
+            except ValueError as error:
+                if len(self.text) - self.at <= LONGEST_ROW and self.more():
+                    continue
+                row = Row(line, None, f"not JSON ({_reason(error)})", start)
+            else:
+                if end == len(self.text) and self.more():
+                    continue  # a number may go on
+                row = (
+                    _found(line, value, start)
+                    if end - self.at <= LONGEST_ROW
+                    else Row(line, None, f"longer than {LONGEST_ROW:,} characters", start)
+                )
+                self.at = end
+                return row
+            self.go_on(path)
+            return row
+
+    def go_on(self, path: Path) -> None:
+        """Go behind a damaged element: to the comma before the next object.
+
+        Raises:
+            ImportRefused: There is no next one, and no end of the array.
+        """
+        line = self.line
+        while not (found := _NEXT.search(self.text, self.at)):
+            end = re.search(r"\}\s*\](?=[\s}]*\Z)", self.text[self.at :])
+            if end and not self._file.read(0) and not self._ahead():
+                self.at += end.end() - 1
+                return
+            if not self._slide():
+                raise ImportRefused(
+                    path, f"line {line}: the array is damaged or cut off here, and no other row follows"
+                )
+        self.at = found.end() - 1
+
+    def _ahead(self) -> bool:
+        piece = self._file.read(_PIECE)
+        self.text += piece
+        return bool(piece)
+
+    def _slide(self) -> bool:
+        """Read on, keeping little of what was looked through."""
+        self.at = max(self.at, len(self.text) - 1000)
+        return self.more()

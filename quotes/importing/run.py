@@ -1,0 +1,170 @@
+"""Import files into the library, and export it: what the two commands do."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from quotes.corpus import EMBEDDED
+from quotes.errors import CorpusError, ImportRefused, QuotesError
+from quotes.importing.cleaning import clean
+from quotes.importing.fields import Fields, RowRefused
+from quotes.importing.formats import Source, look_at
+from quotes.importing.library import FIELDS, Merging, folder_beside, old_lines, put_in_place, without
+
+REPORT = "import-report.tsv"
+EXPORTS = ("jsonl", "json", "csv")
+
+
+def import_files(
+    files: Sequence[Path],
+    library: Path,
+    fields: Fields,
+    *,
+    form: str | None = None,
+    is_replacing: bool = False,
+    is_dry: bool = False,
+    say: Callable[[str], object] = print,
+) -> None:
+    """Import files, all of them or nothing.
+
+    Args:
+        files: What to read, in this order.
+        library: The `.jsonl` to import into; where it is missing it begins as the embedded library.
+        fields: Reads the rows.
+        form: The format of the files; None to find out.
+        is_replacing: Drop what the library has.
+        is_dry: Change nothing but the report.
+        say: Is given the lines for the screen.
+
+    Raises:
+        ImportRefused: A file is not what it claims.
+        QuotesError: The library cannot be written, or would be empty.
+    """
+    sources = [look_at(file, fields, form) for file in files]
+    before = None if is_replacing else library if library.is_file() else EMBEDDED
+    with folder_beside(library) as folder:
+        text, report = folder / library.name, folder / REPORT
+        with text.open("wb") as out, report.open("w", encoding="utf-8", newline="") as rows:
+            merging = Merging(out)
+            if before:
+                _take_over(before, merging)
+            old = len(merging)
+            refused = csv.writer(rows, "excel-tab", lineterminator="\n")
+            refused.writerow(["file", "line", "reason", "text"])
+            for source in sources:
+                say(_one(source, fields, merging, refused.writerow))
+            total = len(merging)
+            left_out = merging.left_out
+            del merging  # its memory is needed for building
+        if not total:
+            raise QuotesError("no quote was found, so nothing was imported.")
+        if not is_dry:
+            without(text, left_out)
+            put_in_place(text, library)
+        say(f"{library}: {old:,} quotes before, {total:,} {'would be there' if is_dry else 'now'}")
+        report.replace(library.with_name(REPORT))
+        say(f"{library.with_name(REPORT)}: every row that was left out, and why")
+        say(
+            "Nothing was changed: this was a dry run."
+            if is_dry
+            else "A running service has to be restarted to see them."
+        )
+
+
+def _take_over(before: Path, merging: Merging) -> None:
+    for number, raw in enumerate(old_lines(before), 1):
+        try:
+            merging.keep(raw)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise CorpusError(f"{before}, line {number}: not a quote of a library ({error}).") from error
+
+
+def _one(source: Source, fields: Fields, merging: Merging, refuse: Callable[[Iterable[object]], object]) -> str:
+    from tqdm import tqdm
+
+    read = new = doubles = 0
+    with tqdm(
+        total=source.path.stat().st_size, desc=source.path.name, unit="B", unit_scale=True, disable=None, leave=False
+    ) as bar:
+        for row in source.rows(lambda at: bar.update(at - bar.n)):
+            read += 1
+            reason = row.reason
+            if row.values is not None:
+                try:
+                    if merging.add(fields.read(row.values)):
+                        new += 1
+                        continue
+                    reason = "double"
+                    doubles += 1
+                except RowRefused as error:
+                    reason = str(error)
+            refuse([source.path, row.line, reason, _shown(row.text or _quote_of(row.values, fields))])
+    if not read:
+        raise ImportRefused(source.path, "holds no rows")
+    counts = f"{read:,} rows: {new:,} new, {doubles:,} doubles, {read - new - doubles:,} refused"
+    return f"{source.path}: {source.title}; {counts}"
+
+
+def _quote_of(values: dict[str, Any] | None, fields: Fields) -> str:
+    if not values:
+        return ""
+    keys = fields.columns(tuple(values))["quote"]
+    return str(values[keys[0]]) if keys else json.dumps(values, default=str)
+
+
+def _shown(text: str) -> str:
+    return clean(text[:200].encode(errors="replace").decode())[:80]
+
+
+def export(library: Path, form: str | None, target: Path | None) -> None:
+    """Write a library out.
+
+    Args:
+        library: Its `.jsonl`, or the `.sqlite3` beside that.
+        form: One of `EXPORTS`; None: as the target is called, else JSON lines.
+        target: The file; None: standard output.
+
+    Raises:
+        QuotesError: The library cannot be read, or the target not written.
+    """
+    text = library.with_suffix(".jsonl")
+    if not text.is_file():
+        raise QuotesError(f"{library} can be exported only where its text, {text.name}, is beside it.")
+    suffix = target.suffix.lower().lstrip(".") if target else ""
+    form = form or (suffix if suffix in EXPORTS else "jsonl")
+    try:
+        if target is None:
+            out = io.TextIOWrapper(sys.stdout.buffer, "utf-8", newline="", write_through=True)
+            _write(old_lines(text), form, out)
+            out.flush()
+            out.detach()
+            return
+        if target.exists() and target.samefile(text):
+            raise QuotesError(f"{target} is the library itself.")
+        unfinished = target.with_name(f".{target.name}.part")
+        with unfinished.open("w", encoding="utf-8", newline="") as file:
+            _write(old_lines(text), form, file)
+        unfinished.replace(target)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise QuotesError(f"{target} cannot be written ({error.strerror}).") from error
+
+
+def _write(lines: Iterator[bytes], form: str, out: TextIO) -> None:
+    if form == "csv":
+        table = csv.DictWriter(out, FIELDS, extrasaction="ignore", lineterminator="\n")
+        table.writeheader()
+        table.writerows(map(json.loads, lines))
+        return
+    texts = (line.decode().rstrip("\r\n") for line in lines)
+    if form == "jsonl":
+        out.writelines(f"{line}\n" for line in texts)
+        return
+    for number, line in enumerate(texts):
+        out.write((",\n" if number else "[\n") + line)
+    out.write("\n]\n")

@@ -1,0 +1,115 @@
+"""Read CSV and TSV (RFC 4180). A record with a stray quotation mark is refused alone, it does not swallow the rest."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from quotes.errors import ImportRefused
+from quotes.importing.fields import Fields
+from quotes.importing.row import LONGEST_ROW, Row
+
+_MOST_LINES = 100  # of one record
+_SHOWN = 200  # characters
+
+
+def separated(path: Path, file: TextIO, fields: Fields, separators: str) -> Iterator[Row]:
+    """Read the records of a table whose first line names the columns.
+
+    Args:
+        path: The file, for messages.
+        file: It, open at its start with `newline=""`.
+        fields: Knows the names.
+        separators: What may stand between fields; the first line shows which.
+
+    Raises:
+        ImportRefused: No column is called like a quote.
+    """
+    lines = _Lines(file)
+    while (first := lines.next()) and first.isspace():
+        pass
+    header, separator = _header(path, first, fields, separators)
+    while line := lines.next():
+        number = lines.number
+        if line.isspace():
+            continue
+        if len(line) > LONGEST_ROW:
+            yield Row(number, None, f"longer than {LONGEST_ROW:,} characters", line[:_SHOWN])
+            continue
+        record = lines.rest_of(line)
+        row = _record(number, record, header, separator)
+        if row.values is None and len(record) > 1:
+            lines.put_back(record[1:])  # the first line is to blame: what follows is looked at again
+        yield row
+
+
+def _header(path: Path, first: str, fields: Fields, separators: str) -> tuple[tuple[str, ...], str]:
+    best: tuple[tuple[str, ...], str] = ((), "")
+    for separator in separators:
+        try:
+            names = tuple(name.strip() for name in next(csv.reader([first], delimiter=separator, strict=True)))
+        except (csv.Error, StopIteration):
+            continue
+        if fields.columns(names)["quote"] and len(names) > len(best[0]):
+            best = names, separator
+    if not best[0]:
+        shown = first.strip()[:60]
+        raise ImportRefused(path, f"line 1 names no column like a quote ({shown!r}); say which with --map quote=NAME")
+    twice = [name for name in best[0] if name and best[0].count(name) > 1]
+    if twice:
+        raise ImportRefused(path, f"line 1 names the column {twice[0]!r} twice")
+    return best
+
+
+def _record(number: int, record: list[str], header: tuple[str, ...], separator: str) -> Row:
+    try:
+        [values] = csv.reader(record, delimiter=separator, strict=True)
+    except (csv.Error, ValueError) as error:
+        reason = (
+            "a quotation mark is not closed"
+            if isinstance(error, csv.Error) and "end of data" in str(error)
+            else "a stray quotation mark"
+        )
+        return Row(number, None, reason, record[0][:_SHOWN])
+    while len(values) > len(header) and not values[-1].strip():
+        values.pop()
+    if len(values) != len(header):
+        return Row(number, None, f"{len(values)} fields, the first line has {len(header)}", record[0][:_SHOWN])
+    return Row(number, dict(zip(header, values, strict=True)))
+
+
+class _Lines:
+    """Read lines, which can be put back; a long one is cut, and its rest skipped."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._back: list[str] = []
+        self.number = 0
+
+    def next(self) -> str:
+        if self._back:
+            self.number += 1
+            return self._back.pop()
+        line = self._file.readline(LONGEST_ROW + 1)
+        if line:
+            self.number += 1
+        if len(line) > LONGEST_ROW:
+            rest = line
+            while rest and not rest.endswith("\n"):
+                rest = self._file.readline(LONGEST_ROW)
+        return line
+
+    def put_back(self, lines: list[str]) -> None:
+        self._back += reversed(lines)
+        self.number -= len(lines)
+
+    def rest_of(self, line: str) -> list[str]:
+        """Return a record's lines: as many as close its quotation marks."""
+        record, marks = [line], line.count('"')
+        while marks % 2:
+            more = self.next() if len(record) < _MOST_LINES else ""
+            if not more:
+                break
+            record.append(more)
+            marks += more.count('"')
+        return record
