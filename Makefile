@@ -52,7 +52,7 @@ test: install ## formatter, linter, types and every test
 	$(RUN) -m ruff format --check
 	$(RUN) -m ruff check
 	$(RUN) -m mypy
-	$(RUN) -m pytest -n auto --dist loadfile
+	$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 bench: install ## measure side by side; writes docs/benchmarks.md (needs wrk)
 	$(RUN) -m bench
