@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Site, Visit
+from tests.browser.conftest import Site, Visit, awaited
 
 READING = {"permissions": ["clipboard-read", "clipboard-write"]}
 NO_CLIPBOARD = "Object.defineProperty(navigator, 'clipboard', {value: undefined})"
@@ -191,6 +191,14 @@ def test_subscribing_and_unsubscribing_with_a_code(visit: Callable[..., Visit], 
     expect(told).to_contain_text("comes by text from now on.")
     expect(code).to_be_hidden()
     expect(number).to_have_value("")
+
+    first = site.code(NUMBER)
+    number.fill("+91 90280 12345")
+    page.get_by_role("button", name="Unsubscribe this number").click()
+    expect(code).to_be_focused()
+    code.fill(awaited(lambda: site.code(NUMBER) != first and site.code(NUMBER)))
+    page.get_by_role("button", name="Confirm").click()
+    expect(told).to_have_text("Done: no more texts come to this number.")
 
     assert not [address for address in opened.requests if NUMBER[2:] in address]
 
