@@ -11,7 +11,7 @@ export PIPENV_DONT_LOAD_ENV := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve setup deploy smoke undeploy key keys revoke dead-letters retry test test-long bench bench-cold fuzz soak format corpus lock
+.PHONY: help install serve setup deploy smoke undeploy key keys revoke dead-letters retry test test-long bench bench-cold bench-import fuzz soak format corpus lock
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -56,6 +56,9 @@ test: install ## formatter, linter, types and every test
 
 bench: install ## measure side by side; writes docs/benchmarks.md (needs wrk)
 	$(RUN) -m bench
+
+bench-import: install ## import a million made-up quotes: seconds and memory
+	$(RUN) -m bench.importing
 
 bench-cold: install ## measure cold starts of the package beside a hello world's; writes docs/benchmarks.md
 	$(RUN) -m bench.cold

@@ -31,7 +31,9 @@ def main() -> None:
         process.returncode = os.waitstatus_to_exitcode(status)
         seconds = time.monotonic() - start
         size = made.stat().st_size
-        print(f"{count:,} quotes ({size / 1e6:.0f} MB of JSON): {seconds:.0f} s, peak {usage.ru_maxrss / 1024:.0f} MB")
+        work = usage.ru_utime + usage.ru_stime
+        memory = usage.ru_maxrss / 1024
+        print(f"{count:,} quotes ({size / 1e6:.0f} MB): {seconds:.0f} s, {work:.0f} s of CPU, peak {memory:.0f} MB")
     sys.exit(process.returncode)
 
 

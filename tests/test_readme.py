@@ -59,6 +59,7 @@ def served(make_service) -> Iterator[str]:
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a reader who has asked for today's quote, and runs the commands there."""
     folder = tmp_path_factory.mktemp("reader")
+    (folder / "mine.csv").write_text(re.findall(r"^```csv\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[0], "utf-8")
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-m", "quotes", "today"], cwd=folder, env=environ, check=True, capture_output=True)
     return folder

@@ -98,9 +98,10 @@ def json_array(path: Path, file: TextIO, *, is_wrapped: bool = False) -> Iterato
         yield window.element(path)
         if window.skip_space() == ",":
             window.at += 1
-        elif window.peek() not in ("]", ""):
-            yield Row(window.line, None, "no comma before it", window.shown())
+        elif window.peek() not in ("]", "{", ""):  # a comma that is missing between objects is no harm
+            yield Row(window.line, None, "not JSON (Expecting ',' delimiter)", window.shown())
             window.go_on(path)
+            window.at += window.peek() == ","
     rest = window.skip_space()
     if rest and not is_wrapped:
         raise ImportRefused(path, f"line {window.line}: something follows the end of the array")

@@ -46,20 +46,20 @@ class Merging:
         self._write(raw.rstrip(b"\r\n") + b"\n", fingerprint(line["quote"]), bool(line.get("work")))
         self._ids.add(_id_key(line["id"]))
 
-    def add(self, line: dict[str, Any]) -> bool:
+    def add(self, line: dict[str, Any]) -> str:
         """Add a quote, unless it is there; one that has a source replaces one that has none.
 
         Args:
             line: As `Fields.read` returns it.
 
         Returns:
-            False where it was there.
+            Why it does not count as new, "" where it does.
         """
         mark, has_source = fingerprint(line["quote"]), "work" in line
         kept = self._kept.get(mark)
         if kept is not None:
             if kept & 1 or not has_source:
-                return False
+                return "double"
             self.left_out.add(kept >> 1)
         own = line.get("id")
         if own is None or _id_key(own) in self._ids:
@@ -67,7 +67,7 @@ class Merging:
         self._ids.add(_id_key(own))
         whole = {"id": own} | {name: line[name] for name in FIELDS[1:] if name in line}
         self._write(json.dumps(whole, ensure_ascii=False).encode() + b"\n", mark, has_source)
-        return True
+        return "" if kept is None else "double, which stands instead of an earlier one that has no source"
 
     def _new_id(self, mark: int, *, is_replacing: bool) -> str:
         """Make an id from the quote's words, the same wherever the quote is imported."""

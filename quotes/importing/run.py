@@ -95,10 +95,10 @@ def _one(source: Source, fields: Fields, merging: Merging, refuse: Callable[[Ite
             reason = row.reason
             if row.values is not None:
                 try:
-                    if merging.add(fields.read(row.values)):
+                    reason = merging.add(fields.read(row.values))
+                    if not reason:
                         new += 1
                         continue
-                    reason = "double"
                     doubles += 1
                 except RowRefused as error:
                     reason = str(error)

@@ -1,0 +1,112 @@
+"""The OpenAPI document says what the service does: its routes, parameters, examples and answers, and no more."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from falcon import testing
+from falcon.inspect import inspect_routes
+
+from quotes.documentation_resources import document
+from quotes.resources import create_api
+from quotes.settings import Settings
+from tests.test_import import server
+
+DOCUMENT = json.loads(document())
+PATHS = DOCUMENT["paths"]
+FILES = {"/docs/{name}", "/static/{name}"}  # of the pages; they are theirs alone
+ROOT = Path(__file__).parent.parent
+CHECKS = Path(__file__).parent / "schemathesis.toml"
+REQUIRED = {"mobile": "919028012345"}
+FILLED_IN = {"/quotes/{id}": "/quotes/f3fe5b2d"}
+
+
+def resolved(thing: dict[str, Any]) -> dict[str, Any]:
+    """Return what a reference names, or the thing itself."""
+    while "$ref" in thing:
+        *_, kind, name = thing["$ref"].split("/")
+        thing = DOCUMENT["components"][kind][name]
+    return thing
+
+
+def parameters(path: str) -> set[str]:
+    """Return the names of the query parameters that are documented for `GET`."""
+    found = (resolved(parameter) for parameter in PATHS[path]["get"].get("parameters", ()))
+    return {parameter["name"] for parameter in found if parameter["in"] == "query"}
+
+
+EVERY_PARAMETER = sorted(set().union(*(parameters(path) for path in PATHS)))
+
+
+def examples(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the path and the answer of every example that is an answer to a request."""
+    if isinstance(thing, dict):
+        if str(thing.get("summary", "")).startswith("/") and "value" in thing:
+            yield thing["summary"], thing["value"]
+        for inner in thing.values():
+            yield from examples(inner)
+    elif isinstance(thing, list):
+        for inner in thing:
+            yield from examples(inner)
+
+
+@pytest.fixture
+def client(make_service) -> testing.TestClient:
+    return testing.TestClient(create_api(Settings(diagnostics=True), make_service()))
+
+
+def test_every_route_and_method_is_documented_and_no_other(make_service):
+    routes = inspect_routes(create_api(Settings(diagnostics=True), make_service()))
+    answered = {
+        route.path.replace(":path}", "}"): {method.method for method in route.methods if not method.internal}
+        - {"HEAD", "OPTIONS"}
+        for route in routes
+        if route.path not in FILES
+    }
+
+    assert {path: {method.upper() for method in methods} for path, methods in PATHS.items()} == answered
+
+
+@pytest.mark.parametrize("name", EVERY_PARAMETER)
+@pytest.mark.parametrize("path", sorted(PATHS))
+def test_a_parameter_is_understood_where_it_is_documented_and_nowhere_else(
+    client: testing.TestClient, path: str, name: str
+):
+    required = {name: REQUIRED[name] for name in parameters(path) & REQUIRED.keys()}
+    url = FILLED_IN.get(path, path)
+
+    plain = client.simulate_head(url, params=required)
+    query = "&".join(f"{key}={value}" for key, value in (required | {name: "1"}).items())
+    twice = client.simulate_get(url, query_string=f"{query}&{name}=1")
+
+    if name in parameters(path):
+        assert (twice.status_code, twice.json["detail"]) == (400, f"The parameter '{name}' is given twice.")
+    else:
+        assert twice.status_code == plain.status_code
+
+
+@pytest.mark.parametrize(("url", "value"), [pytest.param(*found, id=found[0]) for found in examples(DOCUMENT)])
+def test_an_example_is_what_is_answered(client: testing.TestClient, url: str, value: Any):
+    path, _, query = url.partition("?")
+
+    assert client.simulate_get(path, query_string=query).json == value
+
+
+def test_the_running_service_answers_as_documented(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        free_port = str(probe.getsockname()[1])
+    environ = {"PORT": free_port, "QUOTES_DIAGNOSTICS": "1", "LOG_LEVEL": "CRITICAL", "PYTHONPATH": str(ROOT)}
+    with server([sys.executable, "-m", "quotes", "serve"], environ, tmp_path) as (_, port):
+        command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CHECKS), "run"]
+        command.append(f"http://127.0.0.1:{port}/openapi.json")
+        ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stdout
+    (tested,) = re.findall(r"Tested: (\d+)", ended.stdout)
+    assert int(tested) >= len(PATHS), ended.stdout
