@@ -57,7 +57,7 @@ def main() -> int:
                 found_by_search = search.measure(Path(folder))
                 searches = report.section(
                     search.SECTION,
-                    report.machine(begun, load, ()),
+                    report.machine(begun, load),
                     search.METHOD.format(each=search.EACH),
                     found_by_search,
                 )

@@ -19,6 +19,8 @@ class LibraryFile:
         find: Returns the path of the built file; called once, on first use.
     """
 
+    MAPPED = 0  # bytes of the file that are read where the system has them in memory, instead of being copied
+
     def __init__(self, find: Callable[[], Path]) -> None:
         self.find = find
         self._opening = threading.Lock()
@@ -57,7 +59,7 @@ class LibraryFile:
                 # Immutable: no lock, no journal, and it works on a read-only file system (sqlite.org/uri.html). One
                 # connection, and so one page cache, serves all threads.
                 self._connection = self._connection or _opened(
-                    f"{self.find().absolute().as_uri()}?immutable=1",
+                    f"{self.find().absolute().as_uri()}?immutable=1", self.MAPPED
                 )
         return self._connection
 
@@ -67,8 +69,9 @@ class LibraryFile:
             self._connection.close()
 
 
-def _opened(uri: str) -> sqlite3.Connection:
+def _opened(uri: str, mapped: int) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, check_same_thread=False)
+    db.execute(f"PRAGMA mmap_size = {mapped:d}")
     if sqlite3.sqlite_version_info < _KNOWS_ALL:
         # FTS5 keeps tables of a form that this SQLite does not know. So it passes over them, instead of reading nothing
         # at all (sqlite.org/pragma.html#pragma_writable_schema); nothing can be written anyway.
