@@ -257,6 +257,8 @@ def test_help_names_every_command_and_shows_examples(capsys: pytest.CaptureFixtu
         "today",
         "random",
         "search",
+        "import",
+        "export",
         "state",
         "token",
         "check",
