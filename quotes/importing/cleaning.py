@@ -51,8 +51,10 @@ def clean_quote(text: str) -> str:
 
 
 def clean_author(text: str) -> str:
-    """Return an author, clean and without the dash before and the comma after."""
-    return clean(text).strip("-\u2013—―~,; ")
+    """Return an author, clean and without quotation marks around, the dash before and the comma after."""
+    while (stripped := clean_quote(text).strip("-\u2013—―~,; ")) != text:
+        text = stripped
+    return text
 
 
 def _character(entity: re.Match[str]) -> str:

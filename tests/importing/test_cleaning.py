@@ -29,7 +29,8 @@ def test_a_quote_is_cleaned(found: str, quote: str):
 
 
 def test_an_author_loses_the_dash_before_and_the_comma_after():
-    assert [clean_author("— Oscar Wilde,"), clean_author("-- Wilde")] == ["Oscar Wilde", "Wilde"]
+    found = ["— Oscar Wilde,", "-- Wilde", "“Wilde”", '"Weird Al" Yankovic']
+    assert [clean_author(author) for author in found] == ["Oscar Wilde", "Wilde", "Wilde", '"Weird Al" Yankovic']
 
 
 @given(st.text())
