@@ -16,6 +16,7 @@ NONE_REALLY: frozenset[str] = frozenset(
     {
         "AKIAIOSFODNN7EXAMPLE",  # AWS's documentation
         "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",  # AWS's documentation
+        "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",  # the same in the examples of Signature Version 4
         *(
             "password",
             "pass",

@@ -159,11 +159,13 @@ def stage(deployed: dict[str, Stage], request: pytest.FixtureRequest) -> Stage:
 
 
 @pytest.fixture
-def new_stage(stage: Stage) -> Stage:
-    """Return each of both stages in turn, with an empty record, no settings and no instance."""
+def new_stage(stage: Stage) -> Iterator[Stage]:
+    """Return each of both stages in turn, with an empty record, no settings and no instance, and leave it so."""
     stage.set_environment()
     stage.forget()
-    return stage
+    yield stage
+    stage.set_environment()
+    stage.forget()
 
 
 def problem(status: int, detail: str, title: str = "", kind: str = "about:blank") -> dict[str, Any]:
