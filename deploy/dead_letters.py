@@ -78,10 +78,12 @@ def retry(name: str) -> Iterator[str]:
         StageError: The stage has no dead letters, or AWS refuses; what was not taken stays.
     """
     cli = stage.loaded(name)
-    letters: list[Any] = []
     try:
         sqs, url = _queue(cli)
         letters = _received(sqs, url)  # all of them first: what fails again at once is not taken twice
+    except (BotoCoreError, ClientError) as error:
+        raise StageError(f"AWS: {error}") from error
+    try:
         while letters:
             letter, body = letters[0], letters[0]["Body"].encode()
             cli.zappa.lambda_client.invoke(FunctionName=cli.lambda_name, InvocationType="Event", Payload=body)

@@ -30,7 +30,7 @@ def make(name: str, who: str) -> Iterator[str]:
     """
     cli = _stage_with_keys(name)
     if not NAME.fullmatch(who):
-        raise StageError(f"Whose key? make key STAGE={name} NAME=alice: letters, digits and . @ _ - are known.")
+        raise StageError(f"Whose key? `make key STAGE={name} NAME=alice`; a name may have letters, digits and . @ _ -")
     try:
         plan = _plan(cli)
         yield _told(plan)
@@ -132,7 +132,7 @@ def _plan(cli: Any) -> Any:
     gateway, wanted = cli.zappa.apigateway_client, PLAN | cli.stage_config.get("usage_plan", {})
     api = cli.zappa.get_api_id(cli.lambda_name)
     if not api:
-        raise StageError(f"The stage {cli.api_stage} has no API: is it deployed?")
+        raise StageError(f"The stage {cli.api_stage} has no API: `make deploy STAGE={cli.api_stage}` first.")
     own = {"apiId": api, "stage": cli.api_stage}
     plan = _found_plan(cli)
     if not plan:

@@ -47,9 +47,11 @@ def smoke(name: str, version: str = "") -> Iterator[str]:
         StageError: One of them is not answered as it should be.
     """
     cli = stage.loaded(name)
+    if not stage.is_deployed(cli):
+        raise StageError(f"The stage {name} is not deployed: `make deploy STAGE={name}`.")
     url = cli.zappa.get_api_url(cli.lambda_name, name)
     if not url:
-        raise StageError(f"The stage {name} has no URL: is it deployed?")
+        raise StageError(f"The stage {name} has no URL: its deployment was interrupted, or it has no API.")
     try:
         credential = of_deployer(cli)
     except (BotoCoreError, ClientError) as error:

@@ -126,7 +126,7 @@ def test_the_plan_becomes_again_what_the_settings_say(account: Account, stage: S
     [
         (
             "key STAGE=dev_key",
-            "key: Whose key? make key STAGE=dev_key NAME=alice: letters, digits and . @ _ - are known.",
+            "key: Whose key? `make key STAGE=dev_key NAME=alice`; a name may have letters, digits and . @ _ -",
         ),
         ("key STAGE=dev_key NAME='al ice'", "key: Whose key? "),
         ("key STAGE=dev NAME=alice", "key: The stage dev asks for no key: it has no `api_key_required`."),

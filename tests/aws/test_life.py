@@ -335,10 +335,21 @@ def test_a_stage_that_is_not_there_is_named(account, tmp_path):
     assert "deploy: Please define stage 'staging' in your Zappa settings." in ended.stdout
 
 
-def test_without_credentials_the_deployer_is_told_so(account, tmp_path):
+@pytest.mark.parametrize(
+    ("command", "stage"),
+    [("setup", "dev"), ("smoke", "dev"), ("keys", "dev_key"), ("dead-letters", "production"), ("retry", "production")],
+)
+def test_without_credentials_the_deployer_is_told_so(account, tmp_path, command, stage):
     none = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
-    ended = account.run(cloned(tmp_path), "make", "setup", "STAGE=dev", **none)
+    ended = account.run(cloned(tmp_path), "make", "--silent", command, f"STAGE={stage}", **none)
 
     assert ended.returncode != 0
-    assert "setup: AWS: Unable to locate credentials" in ended.stdout
+    assert ended.stdout.startswith(f"{command}: AWS: Unable to locate credentials. Run `aws configure`, or set AWS_")
     assert "Traceback" not in ended.stdout
+
+
+def test_a_stage_that_is_not_deployed_is_not_asked(account, tmp_path):
+    ended = account.run(cloned(tmp_path), "make", "--silent", "smoke", "STAGE=dev_trace")
+
+    assert ended.returncode != 0
+    assert ended.stdout.startswith("smoke: The stage dev_trace is not deployed: `make deploy STAGE=dev_trace`.\n")
