@@ -16,30 +16,30 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-install: .venv/up-to-date ## make .venv from Pipfile.lock (with pipenv, which it gets if there is none)
+install: .venv/up-to-date ## create .venv from Pipfile.lock (with pipenv; fetches it if you have none)
 
-serve: install ## answer on http://127.0.0.1:8000 (PORT and HOST change that)
+serve: install ## run the service on http://127.0.0.1:8000 (elsewhere: PORT=9000 HOST=0.0.0.0 make serve)
 	@exec $(RUN) -m quotes serve
 
-setup: install ## make what a stage needs in your AWS account: make setup STAGE=dev
+setup: install ## prepare your AWS account for a stage: make setup STAGE=dev
 	@$(RUN) -m deploy setup $(STAGE)
 
-deploy: install ## deploy or update a stage and look whether it is well: make deploy STAGE=dev
+deploy: install ## deploy or update a stage, then check it: make deploy STAGE=dev
 	@$(RUN) -m deploy deploy $(STAGE)
 
-smoke: install ## look whether a live stage is well: make smoke STAGE=dev
+smoke: install ## check a live stage: make smoke STAGE=dev
 	@$(RUN) -m deploy smoke $(STAGE)
 
 undeploy: install ## take a stage down, after asking: make undeploy STAGE=dev
 	@$(RUN) -m deploy undeploy $(STAGE)
 
-key: install ## make somebody's API key: make key STAGE=dev_key NAME=alice
+key: install ## create an API key: make key STAGE=dev_key NAME=alice
 	@$(RUN) -m deploy key $(STAGE) "$(NAME)"
 
 keys: install ## list who has an API key: make keys STAGE=dev_key
 	@$(RUN) -m deploy keys $(STAGE)
 
-revoke: install ## take an API key away: make revoke STAGE=dev_key NAME=alice
+revoke: install ## delete an API key: make revoke STAGE=dev_key NAME=alice
 	@$(RUN) -m deploy revoke $(STAGE) "$(NAME)"
 
 dead-letters: install ## list the events that failed for good: make dead-letters STAGE=production
@@ -48,35 +48,35 @@ dead-letters: install ## list the events that failed for good: make dead-letters
 retry: install ## handle those events again: make retry STAGE=production
 	@$(RUN) -m deploy retry $(STAGE)
 
-test: install ## formatter, linter, types and every test
+test: install ## check format, lint and types, and run every test (ten minutes; needs curl and chromium)
 	$(RUN) -m ruff format --check
 	$(RUN) -m ruff check
 	$(RUN) -m mypy
 	$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-bench: install ## measure side by side; writes docs/benchmarks.md (needs wrk)
+bench: install ## benchmark; writes docs/benchmarks.md (ten minutes; needs wrk)
 	$(RUN) -m bench
 
-bench-import: install ## import a million made-up quotes: seconds and memory
+bench-import: install ## time the import of a million made-up quotes
 	$(RUN) -m bench.importing
 
-bench-cold: install ## measure cold starts of the package beside a hello world's; writes docs/benchmarks.md
+bench-cold: install ## benchmark cold starts against a hello world; writes docs/benchmarks.md (a minute)
 	$(RUN) -m bench.cold
 
-fuzz: install ## send 50,000 senseless requests and look at every answer (two minutes)
+fuzz: install ## send 50,000 random requests and check every answer (two minutes)
 	$(RUN) -m tests.fuzz
 
-soak: install ## send 500,000 requests while the upstream comes and goes, and look at memory and files (ten minutes)
+soak: install ## send 500,000 requests with a flaky upstream; watch memory and open files (ten minutes)
 	$(RUN) -m bench.soak
 
-format: install ## format the code and mend what the linter can
+format: install ## format the code and apply the linter's fixes
 	$(RUN) -m ruff format
 	$(RUN) -m ruff check --fix
 
 corpus: install ## build quotes/data/corpus.sqlite3 from its text
 	$(RUN) -m quotes.corpus_builder
 
-lock: .venv/up-to-date ## lock the newest versions that Pipfile allows, without any index's address
+lock: .venv/up-to-date ## lock the newest versions that Pipfile allows, without naming an index
 	$(PIPENV) lock
 	$(RUN) -c 'import json, pathlib; path = pathlib.Path("Pipfile.lock"); lock = json.loads(path.read_text()); \
 	lock["_meta"]["sources"] = []; \

@@ -14,7 +14,7 @@ from quotes.errors import CorpusError, ParameterError, QuotesError, SettingError
 from quotes.parameters import MOST_AT_ONCE
 from quotes.representations import TEXT, represent, represent_many
 from quotes.service import Service
-from quotes.settings import OWN_LIBRARY, Settings, database_url
+from quotes.settings import OWN_LIBRARY, Settings, database_url, unknown
 
 LONGEST_TOKEN = 366 * 24 * 60 * 60  # seconds
 
@@ -25,12 +25,12 @@ examples:
   python -m quotes today                    print the quote of the day
   python -m quotes random --category love   print a random quote about love
   python -m quotes random --count 3 --max-length 80
-  python -m quotes search true friend       print what has these words, the last one as a beginning
-  python -m quotes import quotes.csv        bring quotes of your own into library.jsonl
-  python -m quotes export mine.csv          write the library out
+  python -m quotes search true friend       print what contains both words
+  python -m quotes import quotes.csv        add your own quotes to library.jsonl
+  python -m quotes export mine.csv          write the whole library to a file
   python -m quotes state copy sqlite:///quotes.db s3://bucket/quotes.db
   python -m quotes token --subject alice    print a bearer token for a stage with an authorizer
-  python -m quotes check                    say what is wrong, and how to mend it
+  python -m quotes check                    say what is wrong and how to fix it
 """
 
 
@@ -63,62 +63,75 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(metavar="command", required=True)
 
-    serve = commands.add_parser("serve", help="answer over HTTP on HOST and PORT")
+    def add(name: str, meaning: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.")
+
+    serve = add("serve", "answer over HTTP at HOST and PORT (environment variables; 127.0.0.1 and 8000)")
     serve.set_defaults(run=_serve)
 
-    today = commands.add_parser("today", help="print the quote of the day")
+    today = add("today", "print the quote of the day")
     today.set_defaults(run=_today)
 
-    random = commands.add_parser("random", help="print random quotes")
+    random = add("random", "print random quotes")
     random.add_argument("--author", help="only by this author")
-    random.add_argument("--category", help="only about this")
+    random.add_argument("--category", help="only in this category")
     random.add_argument("--min-length", metavar="N", help="only of at least N characters")
     random.add_argument("--max-length", metavar="N", help="only of at most N characters")
-    random.add_argument("--count", metavar="N", help=f"1 to {MOST_AT_ONCE} of them")
+    random.add_argument("--count", metavar="N", help=f"how many, 1 to {MOST_AT_ONCE} (default: 1)")
     random.set_defaults(run=_random)
 
-    search = commands.add_parser("search", help="print the quotes of the library that have some words")
-    search.add_argument("words", metavar="WORD", nargs="+", help="the last one is a beginning; '\"to be\"' is a phrase")
+    search = add("search", "print the quotes in the library that contain all the given words")
+    search.add_argument(
+        "words", metavar="WORD", nargs="+", help="the last may be the start of a word; '\"to be\"' is a phrase"
+    )
     search.add_argument("--author", help="only by this author")
-    search.add_argument("--category", help="only about this")
-    search.add_argument("--limit", metavar="N", help="at most 1 to 100 of them (default: 20)")
+    search.add_argument("--category", help="only in this category")
+    search.add_argument("--limit", metavar="N", help="how many at most, 1 to 100 (default: 20)")
     search.set_defaults(run=_search)
 
-    importing = commands.add_parser(
-        "import", help="bring quotes of your own: JSON, JSON lines, CSV, TSV, fortune files"
-    )
+    importing = add("import", "add your own quotes, from JSON, JSON lines, CSV, TSV or fortune files")
     importing.add_argument("files", metavar="FILE", nargs="+", type=Path)
     importing.add_argument(
-        "--format", choices=("json", "csv", "tsv", "fortune"), help="where it cannot be told by the look"
+        "--format",
+        choices=("json", "csv", "tsv", "fortune"),
+        help="of the files; default: recognized from their contents",
     )
-    importing.add_argument("--map", metavar="OURS=THEIRS,…", default="", help="such as quote=text,author=by")
     importing.add_argument(
-        "--author", metavar="NAME", default="", help="of quotes without one, which are refused otherwise"
+        "--map", metavar="OURS=THEIRS,…", default="", help="names of the fields, such as quote=text,author=by"
     )
-    importing.add_argument("--category", metavar="NAME", default="General", help="of quotes without one (%(default)s)")
-    importing.add_argument("--replace", action="store_true", help="drop what the library has")
-    importing.add_argument("--dry-run", action="store_true", help="only say what would happen")
+    importing.add_argument(
+        "--author", metavar="NAME", default="", help="for quotes without one, which are refused otherwise"
+    )
+    importing.add_argument(
+        "--category", metavar="NAME", default="General", help="for quotes without one (default: %(default)s)"
+    )
+    importing.add_argument("--replace", action="store_true", help="drop the quotes the library has now")
+    importing.add_argument("--dry-run", action="store_true", help="only report what would happen")
     importing.set_defaults(run=_import)
 
-    export = commands.add_parser("export", help="write the library out, to be imported elsewhere")
+    export = add("export", "write the whole library to a file, to be imported elsewhere")
     export.add_argument("file", metavar="FILE", nargs="?", type=Path, help="default: standard output")
-    export.add_argument("--format", choices=("jsonl", "json", "csv"), help="default: as the file is called, else jsonl")
+    export.add_argument("--format", choices=("jsonl", "json", "csv"), help="default: from the file's name, else jsonl")
     export.set_defaults(run=_export)
 
-    state = commands.add_parser("state", help="move the state from one kind to another")
+    state = add("state", "move what is stored to another kind of database")
     actions = state.add_subparsers(metavar="action", required=True)
-    copy = actions.add_parser("copy", help="copy every row FROM one database TO another; what is there already stays")
+    copy = actions.add_parser(
+        "copy", help="copy every row FROM one database TO another; rows already there stay as they are"
+    )
     copy.add_argument("source", metavar="FROM", help="a DATABASE_URL")
     copy.add_argument("target", metavar="TO", help="a DATABASE_URL")
     copy.set_defaults(run=_copy)
 
-    token = commands.add_parser("token", help="print a bearer token that the authorizer takes, for trying it")
-    token.add_argument("--subject", metavar="S", default="test", help="whom it is for (%(default)s)")
-    token.add_argument("--expires", metavar="SECONDS", default="3600", help="in how many seconds (%(default)s)")
-    token.add_argument("--key", metavar="FILE", type=Path, help="private key in PEM, for RS256 and ES256")
+    token = add("token", "print a bearer token that the authorizer accepts, for testing")
+    token.add_argument("--subject", metavar="S", default="test", help="whom it is for (default: %(default)s)")
+    token.add_argument(
+        "--expires", metavar="SECONDS", default="3600", help="in how many seconds (default: %(default)s)"
+    )
+    token.add_argument("--key", metavar="FILE", type=Path, help="private key in PEM; needed for RS256 and ES256")
     token.set_defaults(run=_token)
 
-    check = commands.add_parser("check", help="look at settings, corpus, database and upstream")
+    check = add("check", "check the settings, library, database and upstream, and say how to fix what is wrong")
     check.set_defaults(run=_check)
     return parser
 
@@ -251,7 +264,7 @@ def _token(settings: Settings, options: argparse.Namespace) -> int:
 def _check(settings: Settings, options: argparse.Namespace) -> int:
     service = Service.of(settings)
     findings = [
-        ("settings", True, "every value is usable"),
+        ("settings", True, _settings()),
         *(look(service) for look in (_corpus, _database, _upstream)),
     ]
     for name, is_well, text in findings:
@@ -264,6 +277,11 @@ _DATABASE_HINT = (
     "reachable with the credentials given."
 )
 _Finding = tuple[str, bool, str]
+
+
+def _settings() -> str:
+    names = ", ".join(unknown())
+    return f"every value is usable{f'; there is no setting called {names}' if names else ''}"
 
 
 def _corpus(service: Service) -> _Finding:

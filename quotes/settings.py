@@ -355,3 +355,15 @@ class Settings:
 def variables() -> set[str]:
     """Return the names of all environment variables that are settings."""
     return {setting.metadata["variable"] for setting in fields(Settings) if setting.metadata}
+
+
+def unknown(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the names of variables that look like settings of ours, but are none: most are misspelt.
+
+    They stop nothing: Kubernetes, for one, sets QUOTES_PORT and others beside a service of the name `quotes`.
+
+    Args:
+        environ: The variables, by default those of the process.
+    """
+    ours = ("QUOTES_", "MASHAPE_", "X_MASHAPE_")
+    return sorted(name for name in environ.keys() - variables() if name.upper().startswith(ours))

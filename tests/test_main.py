@@ -38,6 +38,7 @@ ok     upstream  none set (Mashape_API_Endpoint): the corpus answers
 @pytest.fixture(autouse=True)
 def environ(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     """Work in a folder of the test's own, with a small corpus and no other setting; return what sets more."""
+    monkeypatch.delenv("QUOTES_TEST_LONG", raising=False)
     for variable in [field.metadata.get("variable", "AWS_LAMBDA_FUNCTION_NAME") for field in fields(Settings)]:
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.chdir(tmp_path)
@@ -140,6 +141,17 @@ def test_search_says_why_there_is_nothing(capsys: pytest.CaptureFixture[str], op
 def test_check_says_that_all_is_well(capsys: pytest.CaptureFixture[str]):
     assert main(["check"]) == 0
     assert capsys.readouterr() == (WELL, "")
+
+
+def test_check_names_what_looks_like_a_setting_and_is_none(
+    capsys: pytest.CaptureFixture[str], environ: pytest.MonkeyPatch
+):
+    environ.setenv("QUOTES_TIMZONE", "Asia/Kolkata")
+    environ.setenv("MASHAPE_API_ENDPOINT", "https://example.org/")
+
+    assert main(["check"]) == 0
+    told = "every value is usable; there is no setting called MASHAPE_API_ENDPOINT, QUOTES_TIMZONE"
+    assert capsys.readouterr().out == WELL.replace("every value is usable", told)
 
 
 def test_check_says_that_the_quote_of_today_is_on_record(capsys: pytest.CaptureFixture[str]):
