@@ -59,7 +59,7 @@ def table() -> str:
     uses = [Use(requests, cached) for requests in (1e4, 1e6, 1e8) for cached in (0.0, 0.5)]
     rows = [costs(use) for use in uses]
     lines = [
-        f"| requests a month | cache | {' | '.join(rows[0])} | together |",
+        f"| requests a month | cache | {' | '.join(rows[0])} | total |",
         f"|--:|---|{'--:|' * (len(rows[0]) + 1)}",
     ]
     for use, row in zip(uses, rows, strict=True):

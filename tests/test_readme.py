@@ -38,6 +38,17 @@ EXAMPLES = [
 CURLS = [(command, output) for command, output in EXAMPLES if command.startswith("curl")]
 COMMANDS = [(command, output) for command, output in EXAMPLES if command.startswith(".venv/bin/python")]
 
+# Which test runs a line that a reader types into a shell.
+RUN_BY = {
+    "this module, and whoever runs it": r"make (serve|test)",
+    "nobody: it asks for credentials": r"aws configure",
+    "tests/aws/test_life.py": r"(make (setup|deploy|undeploy)|zappa|source|eval) .*",
+    "tests/aws/test_keys.py": r"make (key|keys|revoke) .*",
+    "tests/aws/test_iam.py": r"\.venv/bin/python examples/signed_request\.py .*",
+    "tests/aws/test_dead_letters.py": r"make (dead-letters|retry) .*",
+    "test_gunicorn_is_started_as_the_readme_says": r"\.venv/bin/gunicorn .*",
+}
+
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, *args: object) -> None:
@@ -73,7 +84,7 @@ def test_every_example_is_a_curl_line_or_a_command_of_ours():
 
 def test_the_card_at_the_top_is_one_that_a_command_made():
     assert "](docs/card.svg)" in README.partition("\n## ")[0]
-    assert [command for command, _ in CURLS if command.endswith(" --output docs/card.svg")]
+    assert [command for command, _ in CURLS if command.endswith(" --output card.svg")]
 
 
 @pytest.mark.parametrize(("command", "output"), CURLS, ids=[command for command, _ in CURLS])
@@ -82,15 +93,16 @@ def test_a_curl_line_answers_as_printed(
 ):
     # The health example follows a first request for today's quote, as a reader's would.
     urllib.request.urlopen(f"http://{served}/daily").close()
+    folder = tmp_path / "reader"
+    folder.mkdir()
     # A code comes by text, and is another one each time.
     if "otp" in command:
         urllib.request.urlopen(f"http://{served}/{_purpose(command)}?mobile=919028012345").close()
         (code,) = re.findall(r"\[SMS to \+919028012345\] ([0-9]{6}) ", caplog.text)
         command = command.replace("482913", code)
-    (tmp_path / "docs").mkdir()
     answer = subprocess.run(
         ["bash", "-c", f"{command.replace('localhost:8000', served)} --silent --max-time 10"],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=True,
@@ -104,7 +116,7 @@ def test_a_curl_line_answers_as_printed(
         assert sorted(json.loads(answer), key=json.dumps) == sorted(json.loads(output), key=json.dumps)
     else:
         assert answer == output
-    for written in (tmp_path / "docs").iterdir():
+    for written in folder.iterdir():
         assert written.read_bytes() == (ROOT / "docs" / written.name).read_bytes()
 
 
@@ -147,6 +159,23 @@ def test_gunicorn_is_started_as_the_readme_says(tmp_path: Path):
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(timeout=30)
+
+
+def test_a_line_for_the_shell_is_run_by_a_test():
+    lines = "\n".join(re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)).splitlines()
+    unknown = [
+        line for line in filter(None, lines) if not any(re.fullmatch(pattern, line) for pattern in RUN_BY.values())
+    ]
+    assert unknown == []
+    assert set(re.findall(r"^```(\w+)$", README, re.MULTILINE)) == {"console", "csv", "html", "json", "sh"}
+
+
+def test_the_card_for_a_page_is_one(served: str):
+    addresses = re.findall(r"https://quotes\.example\.org(/[^\")]*)", README)
+    assert len(addresses) == 3
+    for address in addresses:
+        with urllib.request.urlopen(f"http://{served}{address}") as answer:
+            assert (answer.status, answer.headers["Content-Type"]) == (200, "image/svg+xml")
 
 
 def test_the_two_commands_are_targets_of_the_makefile():
