@@ -50,7 +50,7 @@ def set_up(name: str) -> Iterator[str]:
         yield from dead_letters.hold(cli)
         alerts = alert_topic(cli, account)
         cli.zappa.boto_client("sns").create_topic(Name=alerts.rpartition(":")[2])
-        yield f"topic {alerts}: there; unhandled exceptions are told to who subscribes to it"
+        yield f"topic {alerts}: there; subscribe to it to hear of unhandled exceptions"
     except (BotoCoreError, ClientError) as error:
         raise StageError(f"AWS: {error}") from error
 
@@ -129,7 +129,7 @@ def _protect(s3: Any, bucket: str) -> str:
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
     }
     s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [old]})
-    return f"bucket {bucket}: private, encrypted, versioned; old versions go after {OLD_VERSIONS_KEPT} days"
+    return f"bucket {bucket}: private, encrypted, versioned; old versions are deleted after {OLD_VERSIONS_KEPT} days"
 
 
 def _put_environment(s3: Any, url: str, file: Path, environment: dict[str, str] | None) -> str:
@@ -138,12 +138,12 @@ def _put_environment(s3: Any, url: str, file: Path, environment: dict[str, str] 
     shown = f"deploy/{file.name}"
     stored = _stored_environment(s3, bucket, key)
     if environment is None and stored is not None:
-        return f"{url}: there already, left as it is, for there is no {shown}"
+        return f"{url}: there already, left as it is; to change it, write {shown}"
     made = {OTP_SECRET: (stored or {}).get(OTP_SECRET) or secrets.token_hex(32)}
     body = json.dumps(made | (environment or {})).encode()
     s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
     if environment is None:
-        return f"{url}: {OTP_SECRET}, made here; {shown} would hold others, see environment.example.json beside it"
+        return f"{url}: {OTP_SECRET}, made here; for more, write {shown} as deploy/environment.example.json shows"
     names = ", ".join(sorted(environment)) or "nothing"
     gone = ", ".join(sorted(set(stored or {}) - set(environment) - {OTP_SECRET}))
     made_here = "" if OTP_SECRET in environment else f"; {OTP_SECRET}, made here"

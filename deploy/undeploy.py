@@ -70,7 +70,7 @@ def _alerts(sns: Any, topic: str) -> Iterator[str]:
     except sns.exceptions.NotFoundException:
         return
     if listening:
-        yield f"topic {topic}: stays, with those who are told of failures; delete it yourself"
+        yield f"topic {topic}: stays, with its subscribers; delete it yourself"
         return
     sns.delete_topic(TopicArn=topic)
     yield f"topic {topic}: gone"
