@@ -38,7 +38,7 @@ def asked_form(req: falcon.Request, resp: falcon.Response, given: Mapping[str, s
     width = parameters.integer(given, "width", NARROWEST, WIDEST)
     name = name or _preferred((req.get_header("Accept") or "*/*").lower())
     if name is None:
-        raise falcon.HTTPNotAcceptable(description=f"This can be had as {' or '.join(MEDIA_TYPES.values())}.")
+        raise falcon.HTTPNotAcceptable(description=f"This is available as {' or '.join(MEDIA_TYPES.values())}.")
     return Form(name, theme or CARD.theme, width or CARD.width) if name == CARD.name else Form(name)
 
 

@@ -49,12 +49,12 @@ def place_of(cursor: str, library: str, query: str) -> Place:
         raw = b""
     body, checksum = raw[:-_CHECKSUM], raw[-_CHECKSUM:]
     if len(raw) != _FORM.size + _CHECKSUM or checksum != _digest("quotes cursor", body):
-        raise ParameterError("cursor", "is none that was given here")
+        raise ParameterError("cursor", "was not issued by this service")
     tier, after, of_library, of_query = _FORM.unpack(body)
     if of_library != _digest(library):
-        raise ParameterError("cursor", "is of a library that has changed since; begin again without it")
+        raise ParameterError("cursor", "belongs to a library that has changed since; start again without it")
     if of_query != _digest(query):
-        raise ParameterError("cursor", "is of another query; begin again without it")
+        raise ParameterError("cursor", "belongs to another query; start again without it")
     return Place(tier, after)
 
 

@@ -37,7 +37,7 @@ class Edges:
         if "HTTP_TRANSFER_ENCODING" in env:
             raise falcon.HTTPLengthRequired(description="Send the body with its length, in the header Content-Length.")
         if "CONTENT_LENGTH" in env and (req.content_length or 0) > LONGEST_BODY:
-            raise falcon.HTTPContentTooLarge(description=f"A body has at most {LONGEST_BODY} bytes here.")
+            raise falcon.HTTPContentTooLarge(description=f"A body may have at most {LONGEST_BODY} bytes.")
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool) -> None:
         """Set what OWASP advises for an API, where the resource has not set its own."""

@@ -51,7 +51,7 @@ def e164(written: str, countries: frozenset[str] = frozenset()) -> str:
     if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) not in mobile:
         raise ParameterError("mobile", WRONG)
     if countries and phonenumbers.region_code_for_number(number) not in countries:
-        raise ParameterError("mobile", f"is of a country that is not served here; these are: {_listed(countries)}")
+        raise ParameterError("mobile", f"is in a country that is not served here; served are: {_listed(countries)}")
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 

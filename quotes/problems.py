@@ -64,7 +64,7 @@ def _not_found(req: falcon.Request, resp: falcon.Response, error: Exception, par
 
 def _unavailable(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
     log.error("%s %s: %s", req.method, req.path, error)
-    detail = "What this needs cannot be read right now; try again in a few seconds."
+    detail = "The data for this cannot be read right now; try again in a few seconds."
     raise falcon.HTTPServiceUnavailable(description=detail, retry_after=RETRY_AFTER) from error
 
 

@@ -120,7 +120,7 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
 
 def _secret(value: str) -> str:
     if len(_text(value)) < SHORTEST_SECRET:
-        raise ValueError(f"has to have at least {SHORTEST_SECRET} characters, such as `openssl rand -hex 32` prints")
+        raise ValueError(f"needs at least {SHORTEST_SECRET} characters, such as `openssl rand -hex 32` prints")
     return value
 
 

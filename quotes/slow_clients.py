@@ -125,7 +125,7 @@ class Worker(ThreadWorker):
 def refusal(status: int) -> bytes:
     """Return the whole answer to what is no request."""
     phrase = HTTPStatus(status).phrase
-    detail = "This is not a request as HTTP/1.1 has it, or its request line or headers are too long."
+    detail = "This is not a valid HTTP/1.1 request, or its request line or headers are too long."
     if status >= 500:
         detail = "This cannot be done here."
     body = json.dumps({"type": "about:blank", "title": phrase, "status": status, "detail": detail}) + "\n"

@@ -84,8 +84,8 @@ def code_text(code: str, purpose: str, minutes: int) -> str:
     """
     aim = {"subscribe": "start", "unsubscribe": "stop"}[purpose]
     return (
-        f"{code} is your OTP to {aim} the quote of the day by text. It holds for {minutes} minutes. "
-        "Not you? Then do nothing."
+        f"{code} is your OTP to {aim} the quote of the day by text. It is valid for {minutes} minutes. "
+        "Not you? Ignore this."
     )
 
 

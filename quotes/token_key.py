@@ -45,7 +45,7 @@ def _check_secret(key: str) -> None:
     if "\n" in key:
         raise ValueError("holds characters other than printable ASCII")
     if len(key) < SHORTEST_SECRET:
-        raise ValueError(f"has to have at least {SHORTEST_SECRET} characters, such as `openssl rand -hex 32` prints")
+        raise ValueError(f"needs at least {SHORTEST_SECRET} characters, such as `openssl rand -hex 32` prints")
 
 
 def _check_public_key(key: str, algorithm: str) -> None:

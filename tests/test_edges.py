@@ -68,7 +68,7 @@ def test_a_body_that_is_too_long_is_refused_everywhere_unread(client: testing.Te
 
     assert answer.status_code == 413
     if method != "HEAD":
-        assert answer.json == problem("Request Entity Too Large", 413, "A body has at most 10000 bytes here.")
+        assert answer.json == problem("Request Entity Too Large", 413, "A body may have at most 10000 bytes.")
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 

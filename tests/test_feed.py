@@ -278,7 +278,7 @@ def test_it_is_503_while_the_state_cannot_be_reached(make_service: Callable[...,
     assert answer.status_code == 503
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert (answer.headers["Cache-Control"], answer.headers["Retry-After"]) == ("no-store", "5")
-    assert answer.json["detail"] == "What this needs cannot be read right now; try again in a few seconds."
+    assert answer.json["detail"] == "The data for this cannot be read right now; try again in a few seconds."
 
 
 def test_many_hosts_are_each_told_their_own(client: testing.TestClient):

@@ -95,8 +95,8 @@ def test_what_was_found_is_marked_on_request(client: testing.TestClient):
         ("limit=101", "The parameter 'limit' is not a whole number from 1 to 100."),
         ("limit=%D9%A3", "The parameter 'limit' is not a whole number from 1 to 100."),
         ("highlight=yes", "The parameter 'highlight' is none of 0, 1."),
-        ("cursor=20", "The parameter 'cursor' is none that was given here."),
-        ("author=nobody&cursor=20", "The parameter 'cursor' is none that was given here."),
+        ("cursor=20", "The parameter 'cursor' was not issued by this service."),
+        ("author=nobody&cursor=20", "The parameter 'cursor' was not issued by this service."),
     ],
 )
 def test_what_cannot_be_understood_is_400(client: testing.TestClient, query: str, detail: str):

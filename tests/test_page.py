@@ -164,7 +164,7 @@ def test_an_earlier_day(client: testing.TestClient, database: Database, corpus: 
         ("show=all", 400, "The parameter 'show' is not 'random'."),
         ("quote=none", 404, "No quote in the library has this id."),
         ("q=", 400, "The parameter 'q' is empty."),
-        ("q=love&cursor=x", 400, "The parameter 'cursor' is none that was given here."),
+        ("q=love&cursor=x", 400, "The parameter 'cursor' was not issued by this service."),
         ("show=random&show=random", 400, "The parameter 'show' is given twice."),
     ],
 )

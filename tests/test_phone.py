@@ -75,7 +75,7 @@ def test_only_numbers_of_the_countries_that_are_listed_are_taken(written: str, c
     with pytest.raises(ParameterError) as refusal:
         e164(written, others)
     assert str(refusal.value) == (
-        f"The parameter 'mobile' is of a country that is not served here; these are: {', '.join(sorted(others))}."
+        f"The parameter 'mobile' is in a country that is not served here; served are: {', '.join(sorted(others))}."
     )
 
 

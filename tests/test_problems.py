@@ -11,7 +11,7 @@ from quotes.errors import CorpusError
 from quotes.service import Service
 from tests.test_resources import EVERY_ANSWER, client_of
 
-UNAVAILABLE = "What this needs cannot be read right now; try again in a few seconds."
+UNAVAILABLE = "The data for this cannot be read right now; try again in a few seconds."
 
 
 def problem(status: int, title: str, detail: str, kind: str = "about:blank") -> dict[str, object]:
@@ -82,7 +82,9 @@ ERRORS = {
         None,
         BY_ACCEPT,
         problem(
-            406, "Not Acceptable", "This can be had as application/json or text/plain; charset=utf-8 or image/svg+xml."
+            406,
+            "Not Acceptable",
+            "This is available as application/json or text/plain; charset=utf-8 or image/svg+xml.",
         ),
     ),
     "defect": (

@@ -67,7 +67,9 @@ def test_an_accept_that_nothing_fits_is_406(client: testing.TestClient, path: st
 
     assert answer.status_code == 406
     assert answer.headers["Vary"] == "Accept"
-    assert answer.json["detail"] == "This can be had as application/json or text/plain; charset=utf-8 or image/svg+xml."
+    assert (
+        answer.json["detail"] == "This is available as application/json or text/plain; charset=utf-8 or image/svg+xml."
+    )
 
 
 @pytest.mark.parametrize("path", ["/", "/quote", "/daily"])

@@ -210,7 +210,7 @@ def test_a_cursor_of_another_query_is_refused(library: Library):
     cursor = library.search(Query("love"), 5).cursor
 
     for query in (Query("hate"), Query(), Query("love", author="Oscar Wilde"), Query('"love"')):
-        with pytest.raises(ParameterError, match=r"'cursor' is of another query; begin again without it"):
+        with pytest.raises(ParameterError, match=r"'cursor' belongs to another query; start again without it"):
             library.search(query, 5, cursor)
     assert library.search(Query("LOVE"), 5, cursor) == library.search(Query("love"), 5, cursor)
 
@@ -223,7 +223,7 @@ def test_a_cursor_of_a_library_that_has_changed_is_refused(tmp_path: Path):
     after = Library(lambda: built_file(text))
 
     assert ids(after.search(Query("be"), 1)) == ["new"]
-    with pytest.raises(ParameterError, match=r"'cursor' is of a library that has changed since"):
+    with pytest.raises(ParameterError, match=r"'cursor' belongs to a library that has changed since"):
         after.search(Query("be"), 1, cursor)
     assert ids(before.search(Query("be"), 1, cursor)) == ["to be"]  # which still has its file
 
@@ -231,7 +231,7 @@ def test_a_cursor_of_a_library_that_has_changed_is_refused(tmp_path: Path):
 @settings(deadline=None, max_examples=300)
 @given(cursor=st.text(max_size=60) | st.text("ABCDwxyz0189-_=", min_size=40, max_size=48))
 def test_a_cursor_that_was_not_made_here_is_refused(library: Library, cursor: str):
-    with pytest.raises(ParameterError, match=r"^The parameter 'cursor' is none that was given here\.$"):
+    with pytest.raises(ParameterError, match=r"^The parameter 'cursor' was not issued by this service\.$"):
         library.search(Query("love"), 5, cursor)
 
 

@@ -150,7 +150,7 @@ def test_a_usable_database_url_is_taken_as_it_is(url: str):
     assert Settings.from_environ({"DATABASE_URL": url}).database_url == url
 
 
-SHORT = "has to have at least 32 characters, such as `openssl rand -hex 32` prints"
+SHORT = "needs at least 32 characters, such as `openssl rand -hex 32` prints"
 NO_REGION = "is not a region of AWS such as us-east-1"
 NO_ASCII = "holds characters other than printable ASCII"
 NO_URL = "is not an http:// or https:// URL"

@@ -118,6 +118,6 @@ def test_a_code_takes_one_part(purpose: str):
 
 def test_the_text_of_a_code_says_what_it_is_for():
     assert code_text("012345", "subscribe", 10) == (
-        "012345 is your OTP to start the quote of the day by text. It holds for 10 minutes. Not you? Then do nothing."
+        "012345 is your OTP to start the quote of the day by text. It is valid for 10 minutes. Not you? Ignore this."
     )
     assert "to stop the quote" in code_text("012345", "unsubscribe", 10)

@@ -51,7 +51,7 @@ def test_a_code_goes_out_as_transactional_once_it_is_known_that_texts_are_allowe
 
     (code,) = codes(sns)
     text = (
-        f"{code} is your OTP to start the quote of the day by text. It holds for 10 minutes. Not you? Then do nothing."
+        f"{code} is your OTP to start the quote of the day by text. It is valid for 10 minutes. Not you? Ignore this."
     )
     assert sns.asked == [
         Call("CheckIfPhoneNumberIsOptedOut", ME),

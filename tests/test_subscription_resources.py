@@ -189,7 +189,7 @@ def test_what_cannot_be_used_is_refused(client: testing.TestClient, codes, path:
             "application/json",
             b'{"mobile": "' + b"1" * 10_000 + b'"}',
             413,
-            problem(413, "Request Entity Too Large", "A body has at most 10000 bytes here."),
+            problem(413, "Request Entity Too Large", "A body may have at most 10000 bytes."),
         ),
         (
             "text/plain",
@@ -222,7 +222,7 @@ def test_numbers_of_other_countries_are_refused(make_service: Callable[..., Serv
     settings = Settings.from_environ({"QUOTES_SMS_COUNTRIES": "US,GB"})
     answer = by_get(testing.TestClient(create_api(settings, make_service())), "/subscribe", mobile=ME)
 
-    detail = "The parameter 'mobile' is of a country that is not served here; these are: GB, US."
+    detail = "The parameter 'mobile' is in a country that is not served here; served are: GB, US."
     assert_is(answer, 400, invalid(detail))
     assert codes() == []
 
@@ -283,7 +283,7 @@ def test_a_database_that_is_down_is_told_as_everywhere(make_service: Callable[..
     down = open_database(f"sqlite:///{tmp_path}/no/such/folder/quotes.db")
     client = testing.TestClient(create_api(Settings(), make_service(database=down)))
 
-    detail = "What this needs cannot be read right now; try again in a few seconds."
+    detail = "The data for this cannot be read right now; try again in a few seconds."
     body = problem(503, "Service Unavailable", detail)
     assert_is(by_get(client, "/subscribe", mobile=ME), 503, body, retry_after="5")
     assert_is(by_get(client, "/subscribe", mobile=ME, otp="123456"), 503, body, retry_after="5")

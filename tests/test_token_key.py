@@ -16,7 +16,7 @@ P384 = ec.generate_private_key(ec.SECP384R1())
 ED25519 = ed25519.Ed25519PrivateKey.generate()
 
 NO_SECRET = "is a public or private key, but HS256 needs a secret; or set QUOTES_JWT_ALGORITHM"
-SHORT = "has to have at least 32 characters, such as `openssl rand -hex 32` prints"
+SHORT = "needs at least 32 characters, such as `openssl rand -hex 32` prints"
 NOT_ASCII = "holds characters other than printable ASCII"
 PRIVATE = "is a private key; the service needs the public one alone: `openssl pkey -pubout`"
 DAMAGED = "is damaged: no public key can be read from this PEM"

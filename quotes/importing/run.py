@@ -105,7 +105,7 @@ def _one(source: Source, fields: Fields, merging: Merging, refuse: Callable[[Ite
             refuse([source.path, row.line, reason, _shown(row.text or _quote_of(row.values, fields))])
     if not read:
         raise ImportRefused(source.path, "holds no rows")
-    counts = f"{read:,} rows: {new:,} new, {doubles:,} doubles, {read - new - doubles:,} refused"
+    counts = f"{read:,} rows: {new:,} new, {doubles:,} duplicates, {read - new - doubles:,} refused"
     return f"{source.path}: {source.title}; {counts}"
 
 

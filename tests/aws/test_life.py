@@ -307,7 +307,7 @@ def _no_secret_was_told(account: Account, said: str) -> None:
         ('{"PORT": 8000}', 'deploy/environment.dev.json: is not of the form {"NAME": "value"}'),
         ('{"Mashape_Key": "secret"}', "deploy/environment.dev.json: Mashape_Key: no setting of that name"),
         ('{"DATABASE_URL": "mysql://me:secret@h/n"}', "deploy/environment.dev.json: DATABASE_URL: starts with none of"),
-        ('{"QUOTES_JWT_KEY": "a secret"}', "deploy/environment.dev.json: QUOTES_JWT_KEY: has to have at least 32 char"),
+        ('{"QUOTES_JWT_KEY": "a secret"}', "deploy/environment.dev.json: QUOTES_JWT_KEY: needs at least 32 char"),
         (
             '{"QUOTES_JWT_ALGORITHM": "RS256"}',
             "QUOTES_JWT_ALGORITHM: belongs into aws_environment_variables in zappa_s",

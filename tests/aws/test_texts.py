@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("nothing_is_told")
 Statement = dict[str, Any]
 
 MOBILE, MASKED = "919028012345", "+91…45"
-CODE = "{} is your OTP to {} the quote of the day by text. It holds for 10 minutes. Not you? Then do nothing."
+CODE = "{} is your OTP to {} the quote of the day by text. It is valid for 10 minutes. Not you? Ignore this."
 
 
 @pytest.fixture(params=["dev", "zappas", "queued"])

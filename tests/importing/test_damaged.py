@@ -143,7 +143,7 @@ def test_a_damaged_row_is_told_and_the_others_are_taken(
     quotes = {line["quote"] for line in library()}
     assert len(quotes) == 2
     assert "One is good." in quotes
-    assert f"2 new, 0 doubles, {len(refused)} refused\n" in capsys.readouterr().out
+    assert f"2 new, 0 duplicates, {len(refused)} refused\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("size", [262_100, 262_143, 262_144, 262_145, 500_000])

@@ -91,7 +91,7 @@ def test_the_first_import_adds_to_a_copy_of_the_embedded_library_and_says_so(
     assert main(["import", "mine.json"]) == 0
     assert capsys.readouterr() == (
         (
-            "mine.json: JSON, UTF-8; 3 rows: 2 new, 1 doubles, 0 refused\n"
+            "mine.json: JSON, UTF-8; 3 rows: 2 new, 1 duplicates, 0 refused\n"
             "library.jsonl: 603 quotes before, 605 now\n"
             "import-report.tsv: every row that was left out, and why\n"
             "A running service has to be restarted to see them.\n"
