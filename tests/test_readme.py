@@ -170,12 +170,16 @@ def test_a_line_for_the_shell_is_run_by_a_test():
     assert set(re.findall(r"^```(\w+)$", README, re.MULTILINE)) == {"console", "csv", "html", "json", "sh"}
 
 
-def test_the_card_for_a_page_is_one(served: str):
+def test_a_page_elsewhere_gets_the_quote_and_the_cards(served: str):
     addresses = re.findall(r"https://quotes\.example\.org(/[^\")]*)", README)
-    assert len(addresses) == 3
+    answers = []
     for address in addresses:
-        with urllib.request.urlopen(f"http://{served}{address}") as answer:
-            assert (answer.status, answer.headers["Content-Type"]) == (200, "image/svg+xml")
+        request = urllib.request.Request(f"http://{served}{address}", headers={"Origin": "https://page.example.com"})
+        with urllib.request.urlopen(request) as answer:
+            answers.append(
+                (answer.status, answer.headers["Content-Type"], answer.headers["Access-Control-Allow-Origin"])
+            )
+    assert answers == [(200, "application/json", "*"), *[(200, "image/svg+xml", "*")] * 3]
 
 
 def test_the_two_commands_are_targets_of_the_makefile():
