@@ -8,16 +8,17 @@ for (const button of document.querySelectorAll("[data-copy], #copy, #share")) bu
 
 /* Asking the service: its JSON, or an error with what it says is wrong. */
 async function ask(path, options) {
-  let answer;
+  let answer, body;
   try {
     answer = await fetch(root + path, { ...options, headers: { Accept: "application/json" } });
+    body = await answer.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("The service cannot be reached. Are you online?");
+    if (!answer || answer.ok) throw new Error("The service cannot be reached. Are you online?");
   }
-  const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(body.detail || `The service answered ${answer.status}.`);
-  return body;
+  if (answer.ok) return body;
+  const detail = body?.detail || `The service answered ${answer.status}.`;
+  throw new Error(detail.replace(/^The parameter '\w+'/, "This")); // what people typed is no parameter to them
 }
 
 async function whileBusy(button, work, told) {
@@ -26,6 +27,8 @@ async function whileBusy(button, work, told) {
   try {
     await work();
   } catch (error) {
+    if (error.name === "AbortError") return; // they want something else by now
+    clearTimeout(forgetting);
     told.textContent = error.message;
   } finally {
     button.removeAttribute("aria-busy");
@@ -95,9 +98,7 @@ $("copy").addEventListener("click", (event) => whileBusy(event.target, async () 
 
 $("share").addEventListener("click", (event) => whileBusy(event.target, async () => {
   if (navigator.share) {
-    await navigator.share({ text: shown(), url: link() }).catch((error) => {
-      if (error.name !== "AbortError") throw error;
-    });
+    await navigator.share({ text: shown(), url: link() });
   } else {
     await copy(link());
     tell($("told"), "Link copied.");

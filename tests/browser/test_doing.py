@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Site, Visit, awaited
 
 READING = {"permissions": ["clipboard-read", "clipboard-write"]}
 NO_CLIPBOARD = "Object.defineProperty(navigator, 'clipboard', {value: undefined})"
+NOT_SHARING = "navigator.share = async () => { window.dismissed = true; throw new DOMException('', 'AbortError'); }"
 SHARING = "window.shared = []; navigator.share = async what => { shared.push(what); }"
 NUMBER = "919028012345"
 
@@ -74,6 +75,15 @@ def test_sharing_where_the_browser_can(visit: Callable[..., Visit], site: Site):
     ]
 
 
+def test_who_does_not_share_after_all_is_told_nothing(visit: Callable[..., Visit], site: Site):
+    page = visit(f"{site.url}/", script=NOT_SHARING).page
+
+    page.get_by_role("button", name="Share").click()
+
+    page.wait_for_function("() => window.dismissed && !document.querySelector('[aria-busy]')")
+    expect(page.locator("#told")).to_have_text("")
+
+
 def test_searching_while_typing(visit: Callable[..., Visit], site: Site):
     opened = visit(f"{site.url}/")
     page, found, results = opened.page, opened.page.locator("#found"), opened.page.locator("#results li")
@@ -109,6 +119,32 @@ def test_more_of_what_was_found(visit: Callable[..., Visit], site: Site):
     assert len(texts) == len(set(texts)) == total > 20
 
 
+def test_only_the_latest_search_is_shown(visit: Callable[..., Visit], site: Site):
+    page = visit(f"{site.url}/").page
+    results, query = page.locator("#results li"), page.locator("#q")
+
+    query.fill("love")
+    expect(results).to_have_count(10)
+    page.route("**/quotes?*", lambda route: None)  # is never answered
+    with page.expect_request("**/quotes?*cursor=*"):
+        page.get_by_role("link", name="More", exact=True).click()
+    query.fill("")
+    expect(results).to_have_count(0)
+    expect(page.locator("#found")).to_have_text("")
+
+    page.unroute("**/quotes?*")
+    late: list[Route] = []
+    page.route("**/quotes?q=wisdom*", lambda route: late.append(route))  # noqa: PLW0108 -- it sets attributes
+    with page.expect_request("**/quotes?q=wisdom*"):
+        query.fill("wisdom")
+    query.fill("keats beauty")
+    expect(page.locator("#found")).to_have_text("One quote.")
+    late[0].fulfill(json={"results": [], "total": 0, "next": None})
+    page.get_by_role("button", name="Another one").click()
+    expect(page.locator("#kind")).to_have_text("A random quote")
+    expect(page.locator("#found")).to_have_text("One quote.")
+
+
 def test_what_was_found_opens_and_can_be_shared(visit: Callable[..., Visit], site: Site):
     page = visit(f"{site.url}/", script="delete Navigator.prototype.share", **READING).page
 
@@ -120,6 +156,10 @@ def test_what_was_found_opens_and_can_be_shared(visit: Callable[..., Visit], sit
     expect(page.get_by_role("status").filter(has_text="Link copied.")).to_be_visible()
     assert copied(page) == f"{site.url}/?quote=f3fe5b2d"
 
+    page.go_back()
+    expect(page.locator("#q")).to_have_value("men to rocks and mountains")
+    expect(page.locator("#results li")).to_have_count(1)
+
 
 def test_nothing_found_is_said(visit: Callable[..., Visit], site: Site):
     opened = visit(f"{site.url}/")
@@ -128,7 +168,7 @@ def test_nothing_found_is_said(visit: Callable[..., Visit], site: Site):
     page.locator("#q").fill("xyzzy <b>plugh</b>")
     expect(page.locator("#found")).to_have_text("Nothing found.")
     page.locator("#q").fill("???")
-    expect(page.locator("#found")).to_contain_text("The parameter 'q' has no letter and no digit")
+    expect(page.locator("#found")).to_have_text("This has no letter and no digit to search for.")
 
     assert [text for text in opened.complaints if "status of 400" not in text] == []
     opened.complaints.clear()
@@ -209,7 +249,7 @@ def test_a_wrong_number_and_a_wrong_code_are_told(visit: Callable[..., Visit], s
 
     page.locator("#mobile").fill("12")
     page.get_by_role("button", name="Send a code").click()
-    expect(told).to_contain_text("The parameter 'mobile'")
+    expect(told).to_contain_text("This is not a mobile number; write it with its country code")
     page.locator("#mobile").fill("+91 90280 54321")
     page.get_by_role("button", name="Send a code").click()
     right = site.code("919028054321")
@@ -231,8 +271,29 @@ def test_without_a_connection_it_says_so_and_stays(visit: Callable[..., Visit], 
     page.context.set_offline(True)
 
     page.get_by_role("button", name="Another one").click()
-    expect(page.locator("#told")).to_have_text("The service cannot be reached. Are you online?")
+    page.locator("#q").fill("love")
+    page.locator("#mobile").fill("+91 90280 12345")
+    page.get_by_role("button", name="Send a code").click()
+    for place in ("#told", "#found", "#texted"):
+        expect(page.locator(place)).to_have_text("The service cannot be reached. Are you online?")
 
     assert shown(page) == before
+    expect(page.locator("#confirm")).to_be_hidden()
     assert all("ERR_INTERNET_DISCONNECTED" in text for text in opened.complaints)
+    opened.complaints.clear()
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(200, "The service cannot be reached. Are you online?"), (502, "The service answered 502.")],
+    ids=["a hotel's page", "a proxy's page"],
+)
+def test_what_is_no_answer_of_the_service_is_told(visit: Callable[..., Visit], site: Site, status: int, told: str):
+    opened = visit(f"{site.url}/")
+    opened.page.route("**/quotes?*", lambda route: route.fulfill(status=status, body="<p>Hello</p>"))
+
+    opened.page.locator("#q").fill("love")
+
+    expect(opened.page.locator("#found")).to_have_text(told)
+    assert [text for text in opened.complaints if "status of 502" not in text] == []
     opened.complaints.clear()
