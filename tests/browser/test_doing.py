@@ -217,6 +217,21 @@ def test_a_card_as_the_readers_theme_is(visit: Callable[..., Visit], site: Site)
     )
 
 
+def test_who_comes_back_finds_a_card_and_the_code_for_it(visit: Callable[..., Visit], site: Site):
+    page = visit(f"{site.url}/?show=random").page  # is not kept as it was left
+
+    page.get_by_label("Dark").check()
+    page.get_by_label(re.compile("Width")).fill("400")
+    page.goto(f"{site.url}/static/icon.svg")
+    page.go_back()
+
+    is_dark = page.get_by_label("Dark").is_checked()
+    card = f"format=svg&theme={'dark' if is_dark else 'light'}&width={page.locator('#width').input_value()}"
+    expect(page.locator("#preview")).to_have_attribute("src", f"/daily?{card}")
+    assert f"?{card})" in page.locator("#markdown").input_value()
+    assert f"{card}\"".replace("&", "&amp;") in page.locator("#html").input_value()
+
+
 def test_subscribing_and_unsubscribing_with_a_code(visit: Callable[..., Visit], site: Site):
     opened = visit(f"{site.url}/")
     page = opened.page
