@@ -160,8 +160,10 @@ async function look(query) {
     element("p", { className: "credit", dir: "auto" },
       ...credit(marks(quote.marked.author), quote.source && marks(quote.marked.source))),
   ));
-  if (query.has("cursor")) $("results").append(...items);
-  else $("results").replaceChildren(...items);
+  if (query.has("cursor")) {
+    $("results").append(...items);
+    items[0].firstChild.focus(); // the link that was pressed is below them now, or gone
+  } else $("results").replaceChildren(...items);
   $("found").textContent = total === 0 ? "Nothing found." : total === 1 ? "One quote." : `${total.toLocaleString("en")} quotes.`;
   $("more").hidden = !next;
   if (next) {
