@@ -28,7 +28,6 @@ async function whileBusy(button, work, told) {
     await work();
   } catch (error) {
     if (error.name === "AbortError") return; // they want something else by now
-    clearTimeout(forgetting);
     told.textContent = error.message;
   } finally {
     button.removeAttribute("aria-busy");
@@ -81,11 +80,9 @@ async function copy(text) {
   if (!isDone) throw new Error("The browser does not let a page copy.");
 }
 
-let forgetting;
 function tell(place, text) {
   place.textContent = text;
-  clearTimeout(forgetting);
-  forgetting = setTimeout(() => { place.textContent = ""; }, 4000);
+  setTimeout(() => { if (place.textContent === text) place.textContent = ""; }, 4000);
 }
 
 const shown = () => `${$("quote").querySelector("blockquote").textContent}\n\u2014 ${$("quote").querySelector(".author").textContent}`;
@@ -106,12 +103,11 @@ $("share").addEventListener("click", (event) => whileBusy(event.target, async ()
 }, $("told")));
 
 for (const button of document.querySelectorAll("[data-copy]")) {
-  const face = button.innerHTML;
-  button.addEventListener("click", async () => {
+  const told = button.previousElementSibling;
+  button.addEventListener("click", () => whileBusy(button, async () => {
     await copy($(button.dataset.copy).value);
-    button.textContent = "Copied";
-    setTimeout(() => { button.innerHTML = face; }, 2000);
-  });
+    tell(told, "Copied.");
+  }, told));
 }
 
 /* Searching while typing */

@@ -190,10 +190,10 @@ def test_a_card_is_built_and_shown(visit: Callable[..., Visit], site: Site):
     page.wait_for_function("() => document.getElementById('preview').naturalWidth === 400")
     expect(page.locator("#markdown")).to_have_value(f"[![Quote of the day]({card})]({site.url}/)")
     page.get_by_role("button", name="Copy the Markdown").click()
-    expect(page.locator("[data-copy=markdown]")).to_have_text("Copied")
+    expect(page.locator(".code").first.get_by_role("status")).to_have_text("Copied.")
     assert copied(page) == f"[![Quote of the day]({card})]({site.url}/)"
     page.get_by_role("button", name="Copy the HTML").click()
-    expect(page.locator("[data-copy=html]")).to_have_text("Copied")
+    expect(page.locator(".code").last.get_by_role("status")).to_have_text("Copied.")
     html = copied(page)
     assert html == page.locator("#html").input_value()
     page.evaluate("html => document.body.insertAdjacentHTML('beforeend', `<div id=pasted>${html}</div>`)", html)

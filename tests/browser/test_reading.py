@@ -39,6 +39,7 @@ def test_it_reads_well_and_axe_finds_nothing(visit: Callable[..., Visit], site: 
     page = opened.page
 
     reads_well(opened, site)
+    expect(page.get_by_role("status")).to_have_count(6)  # there before they say something, or nobody hears it
     page.locator("summary").click()
     page.locator("#q").fill("love")
     expect(page.locator("#results li")).to_have_count(10)
