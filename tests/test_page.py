@@ -214,6 +214,14 @@ def test_walking_on_without_javascript_shows_every_match_once(client: testing.Te
     assert len(walked) == len(set(walked)) == total > 20
 
 
+def test_nobody_is_left_without_a_page_for_searching_without_a_word(client: testing.TestClient):
+    answer = client.simulate_get("/", params={"q": "?!"}, headers=HTML)
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert '<p id="found" role="status">Nothing found.</p>' in answer.text
+    assert 'value="?!"' in answer.text
+
+
 def test_what_is_searched_for_is_data(client: testing.TestClient):
     answer = client.simulate_get("/", params={"q": '"><script>alert(1)</script>'}, headers=HTML)
 
