@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_socket import socket_allow_hosts
 
-from quotes.corpus import Corpus
+from quotes.corpus import EMBEDDED, Corpus
 from quotes.corpus_builder import built_file
 from quotes.database import open_database
 from quotes.models import store_quote
@@ -92,12 +92,12 @@ def awaited(look: Callable[[], Any], seconds: float = 20) -> Any:
 
 
 @contextlib.contextmanager
-def served(folder: Path, mounted: str = "") -> Iterator[Site]:
-    """Run the service on this machine with some days on record."""
+def served(folder: Path, mounted: str = "", library: Path = EMBEDDED) -> Iterator[Site]:
+    """Run the service on this machine with some days of a library on record."""
     # Not the zone whose day ends while the tests run.
     zone = "Etc/GMT+12" if dt.datetime.now(dt.UTC).hour >= 18 else "UTC"
     today = dt.datetime.now(ZoneInfo(zone)).date()
-    corpus = Corpus(built_file)
+    corpus = Corpus(lambda: built_file(library))
     state, log = f"sqlite:///{folder}/quotes.db", folder / "log"
     days = [today - dt.timedelta(days=n) for n in range(1, DAYS + 1)]
     now = dt.datetime.now(dt.UTC)
@@ -108,6 +108,7 @@ def served(folder: Path, mounted: str = "") -> Iterator[Site]:
         "PATH": os.environ["PATH"],
         "PORT": str(port),
         "DATABASE_URL": state,
+        "QUOTES_CORPUS": str(library),
         "QUOTES_SMS": "console",
         "QUOTES_TIMEZONE": zone,
         "SCRIPT_NAME": mounted,  # gunicorn's own way to say so

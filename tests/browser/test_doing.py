@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import Site, Visit, awaited
+from tests.browser.conftest import Site, Visit, awaited, served
+from tests.injections import write_library
 
 READING = {"permissions": ["clipboard-read", "clipboard-write"]}
 NO_CLIPBOARD = "Object.defineProperty(navigator, 'clipboard', {value: undefined})"
 NOT_SHARING = "navigator.share = async () => { window.dismissed = true; throw new DOMException('', 'AbortError'); }"
 SHARING = "window.shared = []; navigator.share = async what => { shared.push(what); }"
+ELEMENTS = "[...new Set(Array.from(document.querySelectorAll('*'), element => element.localName))].sort()"
 NUMBER = "919028012345"
 
 
@@ -174,6 +177,25 @@ def test_nothing_found_is_said(visit: Callable[..., Visit], site: Site):
     opened.complaints.clear()
 
 
+def test_what_quotes_say_is_never_done(visit: Callable[..., Visit], tmp_path: Path):
+    lines = write_library(tmp_path)
+    with served(tmp_path, library=tmp_path / "library.jsonl") as site:
+        page = visit(f"{site.url}/?q=attack").page
+        elements = page.evaluate(ELEMENTS)
+
+        page.locator("#q").press("Enter")
+        for count in (10, 20, 30, len(lines)):
+            expect(page.locator("#results li")).to_have_count(count)
+            if count < len(lines):
+                page.get_by_role("link", name="More", exact=True).click()
+        page.get_by_role("button", name="Another one").click()
+        expect(page.locator("#kind")).to_have_text("A random quote")
+
+        assert set(page.locator("#results .whole").all_text_contents()) == {line["quote"] for line in lines}
+        assert page.evaluate(ELEMENTS) == elements
+        assert page.evaluate("window.hit") is None
+
+
 def test_a_card_is_built_and_shown(visit: Callable[..., Visit], site: Site):
     page = visit(f"{site.url}/", **READING).page
     without_script = [page.locator(field).input_value() for field in ("#markdown", "#html")]
@@ -229,7 +251,7 @@ def test_who_comes_back_finds_a_card_and_the_code_for_it(visit: Callable[..., Vi
     card = f"format=svg&theme={'dark' if is_dark else 'light'}&width={page.locator('#width').input_value()}"
     expect(page.locator("#preview")).to_have_attribute("src", f"/daily?{card}")
     assert f"?{card})" in page.locator("#markdown").input_value()
-    assert f"{card}\"".replace("&", "&amp;") in page.locator("#html").input_value()
+    assert f'{card}"'.replace("&", "&amp;") in page.locator("#html").input_value()
 
 
 def test_subscribing_and_unsubscribing_with_a_code(visit: Callable[..., Visit], site: Site):
