@@ -158,11 +158,13 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
 
     def open_page(url: str, size: str = "wide", **options: Any) -> Visit:
         width, height = SIZES[size]
-        script = options.pop("script", "")
+        script, withheld = options.pop("script", ""), options.pop("withheld", None)
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         context.set_default_timeout(10_000)
         context.add_init_script(WATCHING + ";" + script)
+        if withheld:
+            context.route(withheld, lambda route: route.fulfill(body=""))
         visit = Visit(context.new_page())
         visit.page.on("request", lambda request: visit.requests.append(request.url))
         visit.page.on("console", lambda message: visit.complaints.append(message.text))

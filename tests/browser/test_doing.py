@@ -1,5 +1,6 @@
 """What the page does: another quote, copying, sharing, searching, building a card, subscribing."""
 
+import datetime as dt
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -44,17 +45,32 @@ def test_another_quote_at_a_click(visit: Callable[..., Visit], site: Site):
     assert shown(page) == today
 
 
-@pytest.mark.parametrize("script", ["", NO_CLIPBOARD], ids=["clipboard", "no clipboard"])
-def test_copying_the_quote(visit: Callable[..., Visit], site: Site, script: str):
-    page = visit(f"{site.url}/", script=script, **READING).page
-    today = site.corpus.of_day(site.today)
+def test_who_presses_twice_asks_once(visit: Callable[..., Visit], site: Site):
+    opened = visit(f"{site.url}/")
+    opened.page.route("**/quote?*", lambda route: None)  # is never answered
+
+    for _ in range(2):
+        opened.page.get_by_role("button", name="Another one").click()
+
+    assert len([address for address in opened.requests if "/quote?" in address]) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "address"),
+    [("", "/"), (NO_CLIPBOARD, "/?date={:%Y-%m-%d}")],  # two quotes, for they share the clipboard
+    ids=["clipboard", "no clipboard"],
+)
+def test_copying_the_quote(visit: Callable[..., Visit], site: Site, script: str, address: str):
+    yesterday = site.today - dt.timedelta(days=1)
+    page = visit(f"{site.url}{address.format(yesterday)}", script=script, **READING).page
+    quote = site.corpus.of_day(yesterday if "date" in address else site.today)
 
     page.get_by_role("button", name="Copy", exact=True).click()
 
     expect(page.get_by_role("status").filter(has_text="Copied.")).to_be_visible()
     page.locator("#markdown").evaluate("field => { field.readOnly = false; field.value = ''; field.focus(); }")
     page.keyboard.press("Control+V")
-    expect(page.locator("#markdown")).to_have_value(f"{today.quote}\n— {today.author}")
+    expect(page.locator("#markdown")).to_have_value(f"{quote.quote}\n— {quote.author}")
 
 
 def test_sharing_where_the_browser_cannot_copies_the_link(visit: Callable[..., Visit], site: Site):

@@ -56,6 +56,18 @@ def test_it_reads_well_and_axe_finds_nothing(visit: Callable[..., Visit], site: 
     assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size][0]
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("size", SIZES)
+def test_axe_finds_nothing_without_the_script_either(visit: Callable[..., Visit], site: Site, size: str, scheme: str):
+    # axe is a script itself, so it cannot look at a page that has none at all.
+    opened = visit(f"{site.url}/?q=love", size, color_scheme=scheme, withheld="**/page.js*")
+
+    reads_well(opened, site)
+    expect(opened.page.get_by_role("button", name="Copy", exact=True)).to_be_hidden()
+    found = Axe().run(opened.page)
+    assert found.violations_count == 0, found.generate_report()
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_it_reads_well_without_javascript(visit: Callable[..., Visit], site: Site, size: str):
     opened = visit(f"{site.url}/", size, java_script_enabled=False)
