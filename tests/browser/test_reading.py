@@ -132,7 +132,9 @@ def test_keys_alone_reach_everything(visit: Callable[..., Visit], site: Site):
     assert {"copy", "share", "q", "width", "copy markdown", "html", "mobile", "Send a code", "random"} <= set(reached)
 
     page.goto(f"{site.url}/")
+    expect(page.locator(".skip")).not_to_be_in_viewport()
     page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_in_viewport()
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
 
