@@ -12,6 +12,7 @@ _INVISIBLE = re.compile(
 )
 # Joiners belong into Persian, Indian scripts and emoji, and are rubbish elsewhere.
 _JOINERS = re.compile("(?<![\u0600-\U0010ffff])[\u200c\u200d]+|[\u200c\u200d]+(?![\u0600-\U0010ffff])")
+_AMPERSANDS = re.compile(r"&(?:amp;)+")  # `&amp;amp;lt;` was escaped again and again
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _PAIRS = {'"': '"', "“": "”", "„": "“", "«": "»", "»": "«", "”": "”"}
 _DOUBLE = frozenset('"“”„«»')
@@ -28,7 +29,7 @@ def clean(text: str) -> str:
         return text
     while True:
         before = text
-        text = _ENTITY.sub(_character, text)
+        text = _ENTITY.sub(_character, _AMPERSANDS.sub("&", text))
         text = " ".join(text.split())
         text = _INVISIBLE.sub("", text)
         text = unicodedata.normalize("NFC", _JOINERS.sub("", text))
@@ -66,10 +67,12 @@ class _Letters(dict[int, int | None]):
     """Map each character to itself, what is punctuation, space or a control to nothing."""
 
     def __missing__(self, code: int) -> int | None:
-        self[code] = None if unicodedata.category(chr(code))[0] in "PZC" else code
+        char = chr(code)
+        self[code] = None if unicodedata.category(char)[0] in "PZC" or char in _APOSTROPHES else code
         return self[code]
 
 
+_APOSTROPHES = "`\u02bb\u02bc"  # what stands for one and is no punctuation to Unicode
 _LETTERS = _Letters()
 
 
@@ -79,7 +82,13 @@ def fingerprint(quote: str) -> int:
     Args:
         quote: Clean.
     """
-    folded = quote.casefold() if quote.isascii() else unicodedata.normalize("NFKC", quote).casefold()
+    folded = (
+        quote.casefold()
+        if quote.isascii()
+        else unicodedata.normalize(
+            "NFKC", quote.replace("\u00b4", "'")
+        ).casefold()  # an accent alone, which NFKC takes apart
+    )
     letters = folded.translate(_LETTERS) or folded
     return hash_64(letters)
 

@@ -22,7 +22,8 @@ NAMES = {
 LONGEST = {"quote": 5000, "author": 200, "category": 100, "work": 500, "place": 200, "translator": 200, "speaker": 200}
 _FOLD = re.compile(r"[\s_-]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.~-]{0,63}")
+_LONGEST_ID = 100  # characters
+_MARGIN = 4  # times the longest: what cleaning may take away
 _TAGS = re.compile(r"\s*[,;|]\s*")
 _PLURAL = frozenset({"tags", "tag", "categories"})
 
@@ -41,7 +42,8 @@ class Fields:
     """
 
     def __init__(self, names: Mapping[str, str] | None = None, author: str = "", category: str = "General") -> None:
-        self._names = NAMES | {ours: (folded(theirs),) for ours, theirs in (names or {}).items()}
+        self._given = dict(names or {})
+        self._names = NAMES | {ours: (folded(theirs),) for ours, theirs in self._given.items()}
         self._author = clean_author(author)
         self._category = clean(category) or "General"
         self._known: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {}
@@ -57,6 +59,11 @@ class Fields:
             }
         return self._known[header]
 
+    def missing(self, header: tuple[str, ...]) -> str | None:
+        """Return the first name that was given and that none of a table's columns has."""
+        columns = self.columns(header)
+        return next((theirs for ours, theirs in self._given.items() if not columns[ours]), None)
+
     def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return a row as a line of the library; without `id` where it has no usable one.
 
@@ -68,9 +75,10 @@ class Fields:
         """
         line: dict[str, Any] = {}
         for field, keys in self.columns(tuple(row)).items():
-            value = next((row[key] for key in keys if row[key] not in (None, "", [], {})), None)
-            if value is None:
+            key = next((key for key in keys if _is_given(row[key])), None)
+            if key is None:
                 continue
+            value = row[key]
             if field == "year":
                 line["year"] = _year(value)
                 continue
@@ -78,7 +86,6 @@ class Fields:
                 line["id"] = str(value) if _is_id(value) else None
                 continue
             if field == "category":
-                key = next(key for key in keys if row[key] not in (None, "", [], {}))
                 line[field] = _category(value, is_tags=isinstance(value, list) or folded(key) in _PLURAL)
                 continue
             text = _text(field, value)
@@ -91,10 +98,10 @@ class Fields:
             line.setdefault("author", self._author)
         for field in ("quote", "author"):
             if field not in line:
-                raise RowRefused(f"no {field}")
+                raise RowRefused(f"no {field}{f' in {self._given[field]!r}' if field in self._given else ''}")
         for field, longest in LONGEST.items():
             if len(line.get(field, "")) > longest:
-                raise RowRefused(f"{field} has {len(line[field]):,} characters, more than {longest:,}")
+                raise _too_long(field, line[field])
         if _SURROGATE.search("".join(value for value in line.values() if isinstance(value, str))):
             raise RowRefused("holds bytes that are no text")
         return line
@@ -129,7 +136,18 @@ def _text(field: str, value: object) -> str:
         )
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise RowRefused(f"{field} is not a text")
-    return str(value)
+    text = str(value)
+    if len(text) > _MARGIN * LONGEST[field]:
+        raise _too_long(field, text)
+    return text
+
+
+def _too_long(field: str, text: str) -> RowRefused:
+    return RowRefused(f"{field} has {len(text):,} characters, more than {LONGEST[field]:,}")
+
+
+def _is_given(value: object) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else value not in (None, [], {})
 
 
 def _category(value: object, *, is_tags: bool) -> str:
@@ -155,4 +173,5 @@ def _year(value: object) -> int | None:
 def _is_id(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return False
-    return bool(_ID.fullmatch(str(value)))
+    text = str(value)
+    return len(text) <= _LONGEST_ID and text.isprintable() and text == text.strip() and any(map(str.isalnum, text))

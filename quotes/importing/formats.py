@@ -10,7 +10,7 @@ from quotes.errors import ImportRefused
 from quotes.importing.encoding import Encoding, encoding_of
 from quotes.importing.fields import Fields
 from quotes.importing.fortune import fortunes
-from quotes.importing.json_rows import json_array, json_lines
+from quotes.importing.json_rows import json_reader
 from quotes.importing.row import Row
 from quotes.importing.separated import separated
 
@@ -18,7 +18,6 @@ FORMATS = ("json", "csv", "tsv", "fortune")
 _TITLES = {"json": "JSON", "csv": "CSV", "tsv": "TSV", "fortune": "fortune file"}
 _BY_SUFFIX = {".json": "json", ".jsonl": "json", ".ndjson": "json", ".csv": "csv", ".tsv": "tsv", ".tab": "tsv"}
 _START = 1 << 16  # characters
-_WRAPPED = re.compile(r'\s*\{\s*"[^"\\]*"\s*:\s*\[\s*\{')
 
 
 class Source(NamedTuple):
@@ -50,7 +49,9 @@ def look_at(path: Path, fields: Fields, form: str | None = None) -> Source:
         if path.is_dir():
             raise ImportRefused(path, "is a directory")
         if not path.is_file():
-            raise ImportRefused(path, "is no file" if path.exists() else "there is no such file")
+            if path.exists() or path.name == "-":
+                raise ImportRefused(path, "is no file; save first what a pipe gives")
+            raise ImportRefused(path, "there is no such file")
         encoding = encoding_of(path)
         with path.open(encoding=encoding.codec, errors=encoding.errors, newline="") as file:
             start = file.read(_START)
@@ -68,7 +69,7 @@ def look_at(path: Path, fields: Fields, form: str | None = None) -> Source:
 def _form(path: Path, start: str, fields: Fields) -> str:
     if path.suffix.lower() in _BY_SUFFIX:
         return _BY_SUFFIX[path.suffix.lower()]
-    if re.search(r"^%\r?$", start, re.MULTILINE):
+    if re.search(r"^%%?[ \t]*\r?$", start, re.MULTILINE):
         return "fortune"
     if start.lstrip()[0] in "[{":
         return "json"
@@ -86,17 +87,7 @@ def _reader(path: Path, form: str, start: str, fields: Fields) -> Callable[[Text
     if form == "fortune":
         return fortunes
     if form == "json":
-        first = start.lstrip()[0]
-        if first == "[":
-            return lambda file: json_array(path, file)
-        if _WRAPPED.match(start):
-            return lambda file: json_array(path, file, is_wrapped=True)
-        if first == "{":
-            return json_lines
-        raise ImportRefused(
-            path,
-            f"is no JSON: line {1 + start[: len(start) - len(start.lstrip())].count(chr(10))} begins with {first!r}",
-        )
+        return json_reader(path, start, fields)
     separators = "\t" if form == "tsv" else ",;|\t"
     return lambda file: separated(path, file, fields, separators)
 

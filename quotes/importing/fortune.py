@@ -7,7 +7,10 @@ from typing import TextIO
 from quotes.importing.row import LONGEST_ROW, Row
 
 _AUTHOR = re.compile(r"\s*(?:--+|[—―\u2013]+|~)\s*(.*\S)")
-_SOURCE = re.compile(r"(?P<author>[^\"“«(]+?)\s*,?\s+(?P<source>[\"“«(].+)")
+_SOURCE = re.compile(
+    r"(?P<author>[^\"“«(]+?)\s*,?\s+(?P<source>[\"“«(].*[^\W\d_].*)"
+)  # a source has letters: (1835-1910) is none
+_BETWEEN = frozenset({"%", "%%"})  # the older programs wrote two
 _SHOWN = 200  # characters
 
 
@@ -23,7 +26,7 @@ def fortunes(file: TextIO) -> Iterator[Row]:
         line = file.readline(LONGEST_ROW)
         number += is_new
         is_new = line.endswith("\n")  # a line longer than any row comes in pieces
-        if line and line.strip() != "%":
+        if line and line.strip() not in _BETWEEN:
             if size <= LONGEST_ROW:
                 if not lines and not line.strip():
                     continue
@@ -43,7 +46,7 @@ def _row(first: int, lines: list[str], size: int) -> Row:
     text = "".join(lines)
     if size > LONGEST_ROW:
         return Row(first, None, f"longer than {LONGEST_ROW:,} characters", text[:_SHOWN])
-    lines = text.split("\n")
+    lines = text.splitlines()
     at = next((at for at in range(len(lines) - 1, 0, -1) if _AUTHOR.match(lines[at])), None)
     if at is None:
         return Row(first, {"quote": text})

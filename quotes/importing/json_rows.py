@@ -1,18 +1,24 @@
-"""Read JSON: an array of objects, piece by piece, or an object a line."""
+"""Read JSON: an array of objects, piece by piece, an object a line, or objects one after another."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 from quotes.errors import ImportRefused
+from quotes.importing.fields import Fields
 from quotes.importing.row import LONGEST_ROW, Row
 
 _PIECE = 1 << 18  # characters
 _SPACE = re.compile(r"[ \t\r\n]*")
-_OPENING = re.compile(r'\s*(?:\{\s*"[^"\\]*"\s*:\s*)?\[')
-_NEXT = re.compile(r"\}\s*,(?=\s*\{)")
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_OPENING = re.compile(r"\s*\[")
+# An object with the array as a value, behind what else is told: {"count": 2, "results": [
+_WRAPPER = re.compile(
+    rf"\s*\{{(?P<before>(?:\s*{_STRING}\s*:\s*(?:{_STRING}|[-+.\w]+)\s*,)*)\s*(?P<name>{_STRING})\s*:\s*\[\s*(?=[{{\"])"
+)
+_NEXT = re.compile(r"\}\s*,?(?=\s*\{)")
 _SHOWN = 200  # characters
 
 
@@ -29,6 +35,52 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object)
+
+
+def json_reader(path: Path, start: str, fields: Fields) -> Callable[[TextIO], Iterator[Row]]:
+    """Return what reads a file of JSON, by how it begins.
+
+    Args:
+        path: The file, for messages.
+        start: Its first characters.
+        fields: Tells a row from an object around the rows.
+
+    Raises:
+        ImportRefused: It is no JSON.
+    """
+    begun = start.lstrip()
+    if begun[0] == "[":
+        return lambda file: json_values(path, file, _OPENING)
+    if begun[0] != "{":
+        line = 1 + start[: len(start) - len(begun)].count("\n")
+        raise ImportRefused(path, f"is no JSON: line {line} begins with {begun[0]!r}")
+    if _is_wrapper(start, fields):
+        return lambda file: json_values(path, file, _WRAPPER)
+    if not _is_whole(begun.partition("\n")[0]) and _is_whole(begun):
+        return lambda file: json_values(path, file, None)
+    return json_lines
+
+
+def _is_wrapper(start: str, fields: Fields) -> bool:
+    found = _WRAPPER.match(start)
+    if not found:
+        return False
+    try:
+        before, name = json.loads(f"{{{found['before'].rstrip(', ')}}}"), json.loads(found["name"])
+    except ValueError:
+        return False
+    return not fields.columns(tuple(before))["quote"] and not any(fields.columns((name,)).values())
+
+
+def _is_whole(text: str) -> bool:
+    """Tell whether a text begins with a whole value."""
+    try:
+        _DECODER.raw_decode(text)
+    except _Twice:
+        return True
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def json_lines(file: TextIO) -> Iterator[Row]:
@@ -71,28 +123,29 @@ def _reason(error: ValueError) -> str:
     return error.msg if isinstance(error, json.JSONDecodeError) else str(error)
 
 
-def json_array(path: Path, file: TextIO, *, is_wrapped: bool = False) -> Iterator[Row]:
+def json_values(path: Path, file: TextIO, opening: re.Pattern[str] | None) -> Iterator[Row]:
     """Read the objects of an array; one that is damaged is refused, and reading goes on at the next.
 
     Args:
         path: The file, for messages.
         file: It, open at its start.
-        is_wrapped: The array is the first value of an object: `{"quotes": […]}`.
+        opening: What stands before the first object; None where they follow one another without an array.
 
     Raises:
         ImportRefused: The array has no end, or something follows it.
     """
-    window = _Window(file)
-    opening = _OPENING.match(window.text)
-    if not opening:
-        raise ImportRefused(path, "is no array of JSON")
-    window.at = opening.end()
+    window = _Window(file, is_array=opening is not None)
+    begin = opening.match(window.text) if opening else None
+    window.at = begin.end() if begin else 0
+    first = window.line
     while True:
         if window.skip_space() == "":
+            if not opening:
+                return
             raise ImportRefused(
-                path, f"is cut off: the array that begins in line 1 has no end, after line {window.line}"
+                path, f"is cut off: the array that begins in line {first} has no end, after line {window.line}"
             )
-        if window.text[window.at] == "]":
+        if opening and window.peek() == "]":
             window.at += 1
             break
         yield window.element(path)
@@ -103,15 +156,16 @@ def json_array(path: Path, file: TextIO, *, is_wrapped: bool = False) -> Iterato
             window.go_on(path)
             window.at += window.peek() == ","
     rest = window.skip_space()
-    if rest and not is_wrapped:
+    if rest and opening is _OPENING:
         raise ImportRefused(path, f"line {window.line}: something follows the end of the array")
 
 
 class _Window:
     """Hold the piece of a file that is being read."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, *, is_array: bool) -> None:
         self._file = file
+        self._is_array = is_array
         self.text = file.read(_PIECE)
         self.at = 0
         self._line, self._counted = 1, 0
@@ -171,7 +225,7 @@ class _Window:
             return row
 
     def go_on(self, path: Path) -> None:
-        """Go behind a damaged element: to the comma before the next object.
+        """Go behind a damaged element: to what is before the next object.
 
         Raises:
             ImportRefused: There is no next one, and no end of the array.
@@ -183,10 +237,13 @@ class _Window:
                 self.at += end.end() - 1
                 return
             if not self._slide():
+                if not self._is_array:
+                    self.at = len(self.text)
+                    return
                 raise ImportRefused(
                     path, f"line {line}: the array is damaged or cut off here, and no other row follows"
                 )
-        self.at = found.end() - 1
+        self.at = found.start() + 1
 
     def _ahead(self) -> bool:
         piece = self._file.read(_PIECE)

@@ -1,6 +1,7 @@
 """Read CSV and TSV (RFC 4180). A record with a stray quotation mark is refused alone, it does not swallow the rest."""
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -11,6 +12,8 @@ from quotes.importing.row import LONGEST_ROW, Row
 
 _MOST_LINES = 100  # of one record
 _SHOWN = 200  # characters
+_EXCEL = re.compile(r'"?sep=."?\s*', re.IGNORECASE)  # a line before the header that tells Excel the separator
+_OPEN = "a quotation mark is not closed"
 
 
 def separated(path: Path, file: TextIO, fields: Fields, separators: str) -> Iterator[Row]:
@@ -26,9 +29,9 @@ def separated(path: Path, file: TextIO, fields: Fields, separators: str) -> Iter
         ImportRefused: No column is called like a quote.
     """
     lines = _Lines(file)
-    while (first := lines.next()) and first.isspace():
+    while (first := lines.next()) and (first.isspace() or _EXCEL.fullmatch(first)):
         pass
-    header, separator = _header(path, first, fields, separators)
+    header, separator = _header(path, lines.number, first, fields, separators)
     while line := lines.next():
         number = lines.number
         if line.isspace():
@@ -36,14 +39,16 @@ def separated(path: Path, file: TextIO, fields: Fields, separators: str) -> Iter
         if len(line) > LONGEST_ROW:
             yield Row(number, None, f"longer than {LONGEST_ROW:,} characters", line[:_SHOWN])
             continue
-        record = lines.rest_of(line)
-        row = _record(number, record, header, separator)
-        if row.values is None and len(record) > 1:
-            lines.put_back(record[1:])  # the first line is to blame: what follows is looked at again
+        row = _record(number, [line], header, separator)
+        if row.reason == _OPEN:
+            record = lines.rest_of(line)
+            row = _record(number, record, header, separator)
+            if row.values is None:
+                lines.put_back(record[1:])  # the first line is to blame: what follows is looked at again
         yield row
 
 
-def _header(path: Path, first: str, fields: Fields, separators: str) -> tuple[tuple[str, ...], str]:
+def _header(path: Path, number: int, first: str, fields: Fields, separators: str) -> tuple[tuple[str, ...], str]:
     best: tuple[tuple[str, ...], str] = ((), "")
     for separator in separators:
         try:
@@ -54,10 +59,15 @@ def _header(path: Path, first: str, fields: Fields, separators: str) -> tuple[tu
             best = names, separator
     if not best[0]:
         shown = first.strip()[:60]
-        raise ImportRefused(path, f"line 1 names no column like a quote ({shown!r}); say which with --map quote=NAME")
+        raise ImportRefused(
+            path, f"line {number} names no column like a quote ({shown!r}); say which with --map quote=NAME"
+        )
     twice = [name for name in best[0] if name and best[0].count(name) > 1]
     if twice:
-        raise ImportRefused(path, f"line 1 names the column {twice[0]!r} twice")
+        raise ImportRefused(path, f"line {number} names the column {twice[0]!r} twice")
+    missing = fields.missing(best[0])
+    if missing is not None:
+        raise ImportRefused(path, f"line {number} names no column {missing!r}, but --map does")
     return best
 
 
@@ -65,11 +75,7 @@ def _record(number: int, record: list[str], header: tuple[str, ...], separator: 
     try:
         [values] = csv.reader(record, delimiter=separator, strict=True)
     except (csv.Error, ValueError) as error:
-        reason = (
-            "a quotation mark is not closed"
-            if isinstance(error, csv.Error) and "end of data" in str(error)
-            else "a stray quotation mark"
-        )
+        reason = _OPEN if isinstance(error, csv.Error) and "end of data" in str(error) else "a stray quotation mark"
         return Row(number, None, reason, record[0][:_SHOWN])
     while len(values) > len(header) and not values[-1].strip():
         values.pop()
@@ -104,12 +110,10 @@ class _Lines:
         self.number -= len(lines)
 
     def rest_of(self, line: str) -> list[str]:
-        """Return a record's lines: as many as close its quotation marks."""
-        record, marks = [line], line.count('"')
-        while marks % 2:
-            more = self.next() if len(record) < _MOST_LINES else ""
-            if not more:
-                break
+        """Return the lines of a record whose first one ends between quotation marks: as many as close them."""
+        record = [line]
+        while len(record) < _MOST_LINES and (more := self.next()):
             record.append(more)
-            marks += more.count('"')
+            if more.count('"') % 2:
+                break
         return record

@@ -26,11 +26,19 @@ STOPPED = {
         b"[" + GOOD + b"\n",
         "is cut off: the array that begins in line 1 has no end, after line 2",
     ),
+    "later.json": (
+        b'{"count": 1,\n"results":\n[' + GOOD + b"\n",
+        "is cut off: the array that begins in line 3 has no end, after line 4",
+    ),
     "two.json": (b"[" + GOOD + b"]\n[" + TWO + b"]", "line 2: something follows the end of the array"),
     "none.json": (b"[]", "holds no rows"),
     "unnamed.csv": (
         b"1,2,3\n4,5,6\n",
         "line 1 names no column like a quote ('1,2,3'); say which with --map quote=NAME",
+    ),
+    "second.csv": (
+        b"\nto be,Will\n",
+        "line 2 names no column like a quote ('to be,Will'); say which with --map quote=NAME",
     ),
     "twice.csv": (b"quote,author,quote\na,b,c\n", "line 1 names the column 'quote' twice"),
     "half.csv": ("quote,author\n".encode("utf-16") + b"x", "is UTF-16 that is cut off: it ends within a character"),
@@ -71,6 +79,10 @@ REFUSED = {
         b'quote,author\nOne is good.,Ann\n"He said "no" to me",Ann\n"He goes on,Ann\nTwo are better.,Ben\n',
         [("3", "a stray quotation mark"), ("4", "a quotation mark is not closed")],
     ),
+    "marks.csv": (
+        b'quote,author\nOne is good.,A 5" Ann\n"One, two,Ann\n"Two\nare better.",Ben\n',
+        [("3", "a stray quotation mark")],
+    ),
     "fields.csv": (
         b"quote,author\nOne is good.,Ann\nOne, two,Ann\nTwo are better.,Ben\n",
         [("3", "3 fields, the first line has 2")],
@@ -84,6 +96,17 @@ REFUSED = {
     "absent.jsonl": (
         GOOD + b'\n{"author": "Ann"}\n{"quote": "Three.", "author": " "}\n' + TWO,
         [("2", "no quote"), ("3", "no author")],
+    ),
+    "cut.jsonl": (
+        json.dumps(json.loads(GOOD), indent=1).encode()
+        + b"\n"
+        + json.dumps(json.loads(TWO), indent=1).encode()
+        + b'\n{\n "quote',
+        [("9", "not JSON (Unterminated string starting at)")],
+    ),
+    "ampersands.jsonl": (
+        GOOD + b'\n{"quote": "&' + b"#38;" * 200_000 + b'", "author": "Ann"}\n' + TWO,
+        [("2", "quote has 800,001 characters, more than 5,000")],
     ),
     "endless.jsonl": (
         GOOD + b'\n{"quote": "' + b"x" * 6000 + b'", "author": "Ann"}\n' + TWO,
