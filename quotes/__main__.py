@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.from_environ(is_corpus_made=options.run is _import)
         run: Callable[[Settings, argparse.Namespace], int] = options.run
         return run(settings, options)
+    except BrokenPipeError:  # who reads has enough, as `head` does; Python would complain once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except QuotesError as error:
         print(f"quotes: {error}", file=sys.stderr)
         return 1
@@ -111,7 +116,9 @@ def _parser() -> argparse.ArgumentParser:
 
     export = add("export", "write the whole library to a file, to be imported elsewhere")
     export.add_argument("file", metavar="FILE", nargs="?", type=Path, help="default: standard output")
-    export.add_argument("--format", choices=("jsonl", "json", "csv"), help="default: from the file's name, else jsonl")
+    export.add_argument(
+        "--format", choices=("jsonl", "json", "csv", "tsv"), help="default: from the file's name, else jsonl"
+    )
     export.set_defaults(run=_export)
 
     state = add("state", "move what is stored to another kind of database")
@@ -208,19 +215,29 @@ def _import(settings: Settings, options: argparse.Namespace) -> int:
     from quotes.importing.run import import_files
 
     fields = Fields(parse_map(options.map), options.author, options.category)
+    library = settings.corpus or Path(OWN_LIBRARY)
+    before = _file_number(library)
+    ended = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # tidies up, as at Ctrl-C
     try:
         import_files(
             options.files,
-            settings.corpus or Path(OWN_LIBRARY),
+            library,
             fields,
             form=options.format,
             is_replacing=options.replace,
             is_dry=options.dry_run,
         )
     except KeyboardInterrupt:
-        print("quotes: stopped; the library is as it was.", file=sys.stderr)
+        became = "as it was" if _file_number(library) == before else "the new one"
+        print(f"quotes: stopped; the library is {became}.", file=sys.stderr)
         return 130  # as a shell says of what Ctrl-C ended
+    finally:
+        signal.signal(signal.SIGTERM, ended)
     return 0
+
+
+def _file_number(path: Path) -> int | None:
+    return path.stat().st_ino if path.exists() else None
 
 
 def _export(settings: Settings, options: argparse.Namespace) -> int:

@@ -30,24 +30,19 @@ class Merging:
         self._kept: dict[int, int] = {}  # fingerprint: number of the line, times two, plus one where it has a source
         self._ids: set[int] = set()
         self._lines = 0
-        self.left_out: set[int] = set()  # numbers of lines that a later one replaces
+        self.replaced: dict[int, int] = {}  # numbers of lines: one that goes, and the one that stands for it
 
     def __len__(self) -> int:
         """Return how many quotes stay."""
-        return self._lines - len(self.left_out)
+        return self._lines - len(self.replaced)
 
-    def keep(self, raw: bytes) -> None:
-        """Take over a line of the old library as it is.
-
-        Raises:
-            ValueError: It is none.
-        """
-        line = json.loads(raw)
-        self._write(raw.rstrip(b"\r\n") + b"\n", fingerprint(line["quote"]), bool(line.get("work")))
+    def keep(self, raw: bytes, line: dict[str, Any]) -> None:
+        """Take over a line of the old library as it is."""
+        self._write(raw + b"\n", fingerprint(line["quote"]), bool(line.get("work")))
         self._ids.add(_id_key(line["id"]))
 
     def add(self, line: dict[str, Any]) -> str:
-        """Add a quote, unless it is there; one that has a source replaces one that has none.
+        """Add a quote, unless it is there; one that has a source replaces one that has none, and gets its id.
 
         Args:
             line: As `Fields.read` returns it.
@@ -60,20 +55,21 @@ class Merging:
         if kept is not None:
             if kept & 1 or not has_source:
                 return "double"
-            self.left_out.add(kept >> 1)
-        own = line.get("id")
-        if own is None or _id_key(own) in self._ids:
-            own = self._new_id(mark, is_replacing=kept is not None)
-        self._ids.add(_id_key(own))
+            self.replaced[kept >> 1] = self._lines
+            own = ""  # `settled` knows it
+        else:
+            own = line.get("id", "")
+            if not own or _id_key(own) in self._ids:
+                own = self._new_id(mark)
+            self._ids.add(_id_key(own))
         whole = {"id": own} | {name: line[name] for name in FIELDS[1:] if name in line}
         self._write(json.dumps(whole, ensure_ascii=False).encode() + b"\n", mark, has_source)
         return "" if kept is None else "double, which stands instead of an earlier one that has no source"
 
-    def _new_id(self, mark: int, *, is_replacing: bool) -> str:
+    def _new_id(self, mark: int) -> str:
         """Make an id from the quote's words, the same wherever the quote is imported."""
-        while mark in self._ids and not is_replacing:
+        while mark in self._ids:
             mark = hash_64(f"{mark:016x}")
-            is_replacing = False
         return f"{mark:016x}"
 
     def _write(self, raw: bytes, mark: int, has_source: bool) -> None:
@@ -105,46 +101,72 @@ def folder_beside(library: Path) -> Iterator[Path]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however that ends
         except OSError as error:
-            raise QuotesError(f"{parent}: another import is at work here.") from error
+            reason = "another import is at work here" if isinstance(error, BlockingIOError) else error.strerror
+            raise QuotesError(f"{parent}: {reason}.") from error
         for left in parent.glob(f"{_FOLDER}*"):
             shutil.rmtree(left, ignore_errors=True)  # of one that was killed
         try:
             with tempfile.TemporaryDirectory(prefix=_FOLDER, dir=parent) as folder:
                 yield Path(folder)
         except OSError as error:
-            raise QuotesError(f"{library} cannot be written ({error.strerror}); it is as it was.") from error
+            what = error.filename2 or library
+            raise QuotesError(f"{what} cannot be written ({error.strerror}); the library is as it was.") from error
     finally:
         os.close(handle)
 
 
-def old_lines(text: Path) -> Iterator[bytes]:
-    """Yield the lines of a library.
+def old_lines(text: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Yield the lines of a library, as they are and what they hold.
 
     Raises:
-        CorpusError: It cannot be read.
+        CorpusError: It cannot be read, or a line is no quote.
     """
     try:
         with text.open("rb") as lines:
-            yield from (line for line in lines if line.strip())
+            for number, raw in enumerate(lines, 1):
+                if raw.strip():
+                    yield raw.rstrip(b"\r\n"), _old_line(raw, f"{text}, line {number}")
     except OSError as error:
         raise CorpusError(f"{text} cannot be read ({error.strerror}).") from error
 
 
-def without(text: Path, left_out: set[int]) -> None:
-    """Drop lines, by their numbers from 0."""
-    if not left_out:
+def _old_line(raw: bytes, where: str) -> dict[str, Any]:
+    try:
+        line = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(f"{where}: not JSON in UTF-8 ({error}).") from error
+    if not isinstance(line, dict) or not all(isinstance(line.get(name), str) for name in FIELDS[:4]):
+        raise CorpusError(f"{where}: not a quote of a library, which has the texts {', '.join(FIELDS[:4])}.")
+    return line
+
+
+def settled(text: Path, replaced: dict[int, int]) -> None:
+    """Drop the lines that are replaced, and give their ids to those that stand for them.
+
+    Args:
+        text: What was written by `Merging`.
+        replaced: As `Merging` has it.
+    """
+    if not replaced:
         return
-    rest = text.with_name("rest.jsonl")
+    rest, ids = text.with_name("rest.jsonl"), {}
     with text.open("rb") as lines, rest.open("wb") as out:
-        out.writelines(line for number, line in enumerate(lines) if number not in left_out)
+        for number, line in enumerate(lines):
+            if number in replaced:
+                ids[replaced[number]] = json.loads(line)["id"]
+            elif number in ids:
+                whole = json.loads(line) | {"id": ids.pop(number)}
+                out.write(json.dumps(whole, ensure_ascii=False).encode() + b"\n")
+            else:
+                out.write(line)
     rest.replace(text)
 
 
 def put_in_place(text: Path, library: Path) -> None:
     """Build a text's file and put both where the library is.
 
-    Two files cannot be renamed at once. The text goes first: from then on the new library is what counts, for who finds
-    a built file that is of another text builds it anew. A process that has the old file open goes on reading that.
+    Two files cannot be renamed at once. The text goes last, and is what counts: who finds a built file that is of
+    another text builds it anew. A process that has the old file open goes on reading that.
 
     Args:
         text: The new text, in a folder beside the library.
@@ -157,8 +179,8 @@ def put_in_place(text: Path, library: Path) -> None:
     build(text, built)
     for file in (text, built):
         _sync(file)
-    text.replace(library)
     built.replace(library.with_suffix(".sqlite3"))
+    text.replace(library)
     _sync(library.parent)
 
 

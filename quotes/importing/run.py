@@ -3,20 +3,21 @@
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from quotes.corpus import EMBEDDED
-from quotes.errors import CorpusError, ImportRefused, QuotesError
+from quotes.errors import ImportRefused, QuotesError
 from quotes.importing.cleaning import clean
 from quotes.importing.fields import Fields, RowRefused
 from quotes.importing.formats import Source, look_at
-from quotes.importing.library import FIELDS, Merging, folder_beside, old_lines, put_in_place, without
+from quotes.importing.library import FIELDS, Merging, folder_beside, old_lines, put_in_place, settled
 
 REPORT = "import-report.tsv"
-EXPORTS = ("jsonl", "json", "csv")
+EXPORTS = ("jsonl", "json", "csv", "tsv")
 
 
 def import_files(
@@ -45,42 +46,37 @@ def import_files(
         QuotesError: The library cannot be written, or would be empty.
     """
     sources = [look_at(file, fields, form) for file in files]
+    if library.is_symlink():
+        library = library.resolve()  # else the link would be replaced, not what it leads to
     before = None if is_replacing else library if library.is_file() else EMBEDDED
     with folder_beside(library) as folder:
         text, report = folder / library.name, folder / REPORT
         with text.open("wb") as out, report.open("w", encoding="utf-8", newline="") as rows:
             merging = Merging(out)
             if before:
-                _take_over(before, merging)
+                for raw, line in old_lines(before):
+                    merging.keep(raw, line)
             old = len(merging)
             refused = csv.writer(rows, "excel-tab", lineterminator="\n")
             refused.writerow(["file", "line", "reason", "text"])
             for source in sources:
                 say(_one(source, fields, merging, refused.writerow))
             total = len(merging)
-            left_out = merging.left_out
+            replaced = merging.replaced
             del merging  # its memory is needed for building
+        report.replace(library.with_name(REPORT))
         if not total:
-            raise QuotesError("no quote was found, so nothing was imported.")
+            raise QuotesError(f"no quote was found, so nothing was imported; {library.with_name(REPORT)} says why.")
         if not is_dry:
-            without(text, left_out)
+            settled(text, replaced)
             put_in_place(text, library)
         say(f"{library}: {old:,} quotes before, {total:,} {'would be there' if is_dry else 'now'}")
-        report.replace(library.with_name(REPORT))
         say(f"{library.with_name(REPORT)}: every row that was left out, and why")
         say(
             "Nothing was changed: this was a dry run."
             if is_dry
             else "A running service has to be restarted to see them."
         )
-
-
-def _take_over(before: Path, merging: Merging) -> None:
-    for number, raw in enumerate(old_lines(before), 1):
-        try:
-            merging.keep(raw)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise CorpusError(f"{before}, line {number}: not a quote of a library ({error}).") from error
 
 
 def _one(source: Source, fields: Fields, merging: Merging, refuse: Callable[[Iterable[object]], object]) -> str:
@@ -126,7 +122,7 @@ def export(library: Path, form: str | None, target: Path | None) -> None:
     Args:
         library: Its `.jsonl`, or the `.sqlite3` beside that.
         form: One of `EXPORTS`; None: as the target is called, else JSON lines.
-        target: The file; None: standard output.
+        target: The file; None or `-`: standard output.
 
     Raises:
         QuotesError: The library cannot be read, or the target not written.
@@ -137,7 +133,7 @@ def export(library: Path, form: str | None, target: Path | None) -> None:
     suffix = target.suffix.lower().lstrip(".") if target else ""
     form = form or (suffix if suffix in EXPORTS else "jsonl")
     try:
-        if target is None:
+        if target is None or str(target) == "-":
             out = io.TextIOWrapper(sys.stdout.buffer, "utf-8", newline="", write_through=True)
             _write(old_lines(text), form, out)
             out.flush()
@@ -145,23 +141,32 @@ def export(library: Path, form: str | None, target: Path | None) -> None:
             return
         if target.exists() and target.samefile(text):
             raise QuotesError(f"{target} is the library itself.")
-        unfinished = target.with_name(f".{target.name}.part")
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            _write(old_lines(text), form, file)
-        unfinished.replace(target)
+        if target.exists() and not target.is_file():  # a device or a pipe; a directory is an error
+            with target.open("w", encoding="utf-8", newline="") as file:
+                _write(old_lines(text), form, file)
+            return
+        whole = target.resolve()
+        unfinished = whole.with_name(f".{whole.name}.{os.getpid()}.part")
+        try:
+            with unfinished.open("w", encoding="utf-8", newline="") as file:
+                _write(old_lines(text), form, file)
+            unfinished.replace(whole)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except BrokenPipeError:
         raise
     except OSError as error:
         raise QuotesError(f"{target} cannot be written ({error.strerror}).") from error
 
 
-def _write(lines: Iterator[bytes], form: str, out: TextIO) -> None:
-    if form == "csv":
-        table = csv.DictWriter(out, FIELDS, extrasaction="ignore", lineterminator="\n")
+def _write(lines: Iterator[tuple[bytes, dict[str, Any]]], form: str, out: TextIO) -> None:
+    if form in ("csv", "tsv"):
+        separator = "," if form == "csv" else "\t"
+        table = csv.DictWriter(out, FIELDS, extrasaction="ignore", delimiter=separator, lineterminator="\n")
         table.writeheader()
-        table.writerows(map(json.loads, lines))
+        table.writerows(line for _, line in lines)
         return
-    texts = (line.decode().rstrip("\r\n") for line in lines)
+    texts = (raw.decode() for raw, _ in lines)
     if form == "jsonl":
         out.writelines(f"{line}\n" for line in texts)
         return
