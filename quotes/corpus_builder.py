@@ -103,13 +103,14 @@ def built_file(text: Path = EMBEDDED, *, may_build: bool = True) -> Path:
     """Return the path of the built library, making it where it is missing or older than its text.
 
     Args:
-        text: The corpus (`.jsonl`), or a built library (`.sqlite3`), which is returned as it is.
+        text: The corpus (`.jsonl`), or a built library (`.sqlite3`), which is looked at and returned.
         may_build: False where nothing can be written (AWS Lambda): the file is then taken as it was packaged.
 
     Raises:
-        CorpusError: It cannot be built, or must not be and is missing.
+        CorpusError: It cannot be built, or must not be and is missing, or is of another format.
     """
     if text.suffix == ".sqlite3":
+        _check(text)
         return text
     built = text.with_suffix(".sqlite3")
     if not may_build:
@@ -155,7 +156,7 @@ def build(text: Path, target: Path) -> None:
                 db.commit()
             unfinished.replace(target)
     except (OSError, sqlite3.Error) as error:
-        raise CorpusError(f"{target} cannot be built from {text.name}: {error}") from error
+        raise CorpusError(f"{target.name} cannot be built from {text.name}: {error}.") from error
 
 
 def source_of(line: dict[str, Any]) -> str | None:
@@ -270,11 +271,28 @@ def _is_fresh(built: Path, text: Path) -> bool:
     if not built.is_file():
         return False
     try:
-        with closing(sqlite3.connect(f"{built.absolute().as_uri()}?immutable=1", uri=True)) as db:
-            row = db.execute("SELECT value FROM meta WHERE name = 'made_from'").fetchone()
-        return bool(row == (_fingerprint(text),))
+        return _made_from(built) == _fingerprint(text)
     except (OSError, sqlite3.Error):
         return False
+
+
+def _check(built: Path) -> None:
+    """Tell of a built library that has to be taken as it is whether this version reads it."""
+    try:
+        form = _made_from(built).partition(",")[0]
+    except sqlite3.Error as error:
+        form = str(error)
+    if form != f"format {FORMAT}":
+        raise CorpusError(
+            f"{built} is no library that this version built ({form}, not format {FORMAT}): set QUOTES_CORPUS to the "
+            ".jsonl that it was built from, and it is built again."
+        )
+
+
+def _made_from(built: Path) -> str:
+    with closing(sqlite3.connect(f"{built.absolute().as_uri()}?immutable=1", uri=True)) as db:
+        row = db.execute("SELECT value FROM meta WHERE name = 'made_from'").fetchone()
+    return str(row[0]) if row else "unfinished"
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 from quotes.errors import CorpusError, SearchUnavailable
 
-MEND = "remove the .sqlite3 file, and it is built again from its text"
+MEND = "remove the .sqlite3 file, and it is built again from its text beside it; where there is none, bring it anew"
 _KNOWS_ALL = (3, 9)  # the SQLite that FTS5 came with
 
 

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from quotes.corpus import EMBEDDED, Corpus
+from quotes.corpus import EMBEDDED, FORMAT, Corpus
 from quotes.corpus_builder import build, built_file, source_of
 from quotes.errors import CorpusError
 from quotes.quote import Quote
@@ -102,11 +102,31 @@ def test_on_lambda_a_stale_file_is_taken_as_it_was_packaged(text: Path) -> None:
     assert built_file(text, may_build=False).read_bytes() == packaged
 
 
-def test_a_built_library_is_taken_as_it_is(tmp_path: Path) -> None:
-    library = tmp_path / "library.sqlite3"
+def test_a_built_library_is_taken_as_it_is(text: Path) -> None:
+    library = built_file(text)
+    before = library.read_bytes()
 
     assert built_file(library) == library
-    assert not library.exists()
+    assert library.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("UPDATE meta SET value = 'format 1, sha256 00'", "format 1"),
+        ("DELETE FROM meta", "unfinished"),
+        ("DROP TABLE meta", "no such table: meta"),
+    ],
+)
+def test_a_built_library_of_another_version_is_refused(text: Path, statement: str, found: str) -> None:
+    library = built_file(text)
+    with closing(sqlite3.connect(library)) as db, db:
+        db.execute(statement)
+
+    with pytest.raises(CorpusError, match=r"set QUOTES_CORPUS to the \.jsonl that it was built from") as told:
+        built_file(library)
+
+    assert f"is no library that this version built ({found}, not format {FORMAT})" in str(told.value)
 
 
 def _meet(barrier: Barrier) -> None:

@@ -176,7 +176,10 @@ def put_in_place(text: Path, library: Path) -> None:
         CorpusError: It cannot be built; the library is as it was.
     """
     built = text.with_suffix(".sqlite3")
-    build(text, built)
+    try:
+        build(text, built)
+    except CorpusError as error:
+        raise CorpusError(f"{str(error).rstrip('.')}; the library is as it was.") from error
     for file in (text, built):
         _sync(file)
     built.replace(library.with_suffix(".sqlite3"))
