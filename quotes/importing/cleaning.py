@@ -39,6 +39,8 @@ def clean(text: str) -> str:
 
 def clean_quote(text: str) -> str:
     """Return a quote, clean and without the quotation marks around it or one that has lost its other half."""
+    if _PLAIN.fullmatch(text):
+        return text
     text = clean(text)
     while True:
         before = text

@@ -75,35 +75,26 @@ class Fields:
         """
         line: dict[str, Any] = {}
         for field, keys in self.columns(tuple(row)).items():
-            key = next((key for key in keys if _is_given(row[key])), None)
-            if key is None:
+            for key in keys:
+                value = row[key]
+                if _is_given(value):
+                    break
+            else:
                 continue
-            value = row[key]
-            if field == "year":
-                line["year"] = _year(value)
-                continue
-            if field == "id":
-                line["id"] = str(value) if _is_id(value) else None
-                continue
-            if field == "category":
-                line[field] = _category(value, is_tags=isinstance(value, list) or folded(key) in _PLURAL)
-                continue
-            text = _text(field, value)
-            line[field] = (
-                clean_quote(text) if field == "quote" else clean_author(text) if field == "author" else clean(text)
-            )
-        line = {name: value for name, value in line.items() if value not in (None, "")}
+            found = _found(field, key, value)
+            if found not in (None, ""):
+                line[field] = found
         line.setdefault("category", self._category)
         if self._author:
             line.setdefault("author", self._author)
         for field in ("quote", "author"):
             if field not in line:
                 raise RowRefused(f"no {field}{f' in {self._given[field]!r}' if field in self._given else ''}")
-        for field, longest in LONGEST.items():
-            if len(line.get(field, "")) > longest:
-                raise _too_long(field, line[field])
-        if _SURROGATE.search("".join(value for value in line.values() if isinstance(value, str))):
-            raise RowRefused("holds bytes that are no text")
+        for field, value in line.items():
+            if field in LONGEST and len(value) > LONGEST[field]:
+                raise _too_long(field, value)
+            if isinstance(value, str) and not value.isascii() and _SURROGATE.search(value):
+                raise RowRefused("holds bytes that are no text")
         return line
 
 
@@ -127,6 +118,17 @@ def parse_map(text: str) -> dict[str, str]:
             )
         names[ours] = theirs
     return names
+
+
+def _found(field: str, name: str, value: object) -> str | int | None:
+    if field == "year":
+        return _year(value)
+    if field == "id":
+        return str(value) if _is_id(value) else None
+    if field == "category":
+        return _category(value, is_tags=isinstance(value, list) or folded(name) in _PLURAL)
+    text = _text(field, value)
+    return clean_quote(text) if field == "quote" else clean_author(text) if field == "author" else clean(text)
 
 
 def _text(field: str, value: object) -> str:

@@ -16,6 +16,7 @@ from quotes.importing.cleaning import fingerprint, hash_64
 
 FIELDS = ("id", "quote", "author", "category", "work", "place", "year", "translator", "speaker")
 _FOLDER = ".corpus-import-"
+_written = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Merging:
@@ -59,18 +60,20 @@ class Merging:
             own = ""  # `settled` knows it
         else:
             own = line.get("id", "")
-            if not own or _id_key(own) in self._ids:
-                own = self._new_id(mark)
-            self._ids.add(_id_key(own))
+            own_key = _id_key(own) if own else mark
+            if not own or own_key in self._ids:
+                own_key = self._new_key(mark)
+                own = f"{own_key:016x}"
+            self._ids.add(own_key)
         whole = {"id": own} | {name: line[name] for name in FIELDS[1:] if name in line}
-        self._write(json.dumps(whole, ensure_ascii=False).encode() + b"\n", mark, has_source)
+        self._write(_written(whole).encode() + b"\n", mark, has_source)
         return "" if kept is None else "double, which stands instead of an earlier one that has no source"
 
-    def _new_id(self, mark: int) -> str:
+    def _new_key(self, mark: int) -> int:
         """Make an id from the quote's words, the same wherever the quote is imported."""
         while mark in self._ids:
             mark = hash_64(f"{mark:016x}")
-        return f"{mark:016x}"
+        return mark
 
     def _write(self, raw: bytes, mark: int, has_source: bool) -> None:
         self._out.write(raw)
@@ -156,7 +159,7 @@ def settled(text: Path, replaced: dict[int, int]) -> None:
                 ids[replaced[number]] = json.loads(line)["id"]
             elif number in ids:
                 whole = json.loads(line) | {"id": ids.pop(number)}
-                out.write(json.dumps(whole, ensure_ascii=False).encode() + b"\n")
+                out.write(_written(whole).encode() + b"\n")
             else:
                 out.write(line)
     rest.replace(text)
