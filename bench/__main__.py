@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import cold, picks, report, search, state
+from bench import cold, library, picks, report, state
 from bench.servers import ROOT, SERVERS, BenchError, get, requests_per_second, running, wrk_version
 
 DAILY, RANDOM = "/quote?type=daily", "/quote?type=random"
@@ -46,21 +46,17 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that no server outlives the run
     begun, load = dt.datetime.now(dt.UTC), os.getloadavg()[0]
-    section = searches = ""
+    section = library_section = ""
     try:
         with tempfile.TemporaryDirectory(prefix="quotes-bench-") as folder:
             if options.only is None:
                 wrk = wrk_version()
                 rates = measure(Path(folder), options.rounds, options.seconds)
                 found = {} if options.skip_picks else picks.measure(Path(folder), options.rounds)
-            if options.only in (None, "search") and not options.skip_search:
-                found_by_search = search.measure(Path(folder))
-                searches = report.section(
-                    search.SECTION,
-                    report.machine(begun, load),
-                    search.METHOD.format(each=search.EACH),
-                    found_by_search,
-                )
+            if options.only in (None, "library") and not options.skip_library:
+                method = library.METHOD.format(each=library.EACH)
+                tables = library.measure(Path(folder))
+                library_section = report.section(library.SECTION, report.machine(begun, load), method, tables)
             if options.only in (None, "state") and not options.skip_state:
                 tables = state.measure(Path(folder))
                 section = report.state_section(report.machine(begun, load, state.PACKAGES), tables)
@@ -69,16 +65,16 @@ def main() -> int:
         return 1
     before = options.output.read_text() if options.output.exists() else "# Benchmarks"
     if options.only:
-        text = report.replaced(before, section or searches)
+        text = report.replaced(before, section or library_section)
     else:
         how = f"rounds: {options.rounds}, of {options.seconds} s for each row"
         machine = report.machine(begun, load, report.PACKAGES, wrk)
         text = report.render(machine, how, CASES, rates, found, section)
         cold_starts = report.found(before, cold.SECTION)  # measured by `make bench-cold`
         text = report.replaced(text, cold_starts) if cold_starts else text
-        searches = searches or report.found(before, search.SECTION)
-        text = report.replaced(text, searches) if searches else text
-    print((section or searches) if options.only else text)
+        library_section = library_section or report.found(before, library.SECTION)
+        text = report.replaced(text, library_section) if library_section else text
+    print((section or library_section) if options.only else text)
     options.output.write_text(text)
     return 0
 
@@ -118,9 +114,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=_positive, default=9, help="in which all cases take turns (default: 9)")
     parser.add_argument("--skip-picks", action="store_true", help="leave the generated corpora out")
     parser.add_argument("--skip-state", action="store_true", help="leave the state's databases out")
-    parser.add_argument("--skip-search", action="store_true", help="leave the search in a million quotes out")
+    parser.add_argument("--skip-library", action="store_true", help="leave import and search of a million quotes out")
     parser.add_argument(
-        "--only", choices=["state", "search"], help="measure that alone and replace its section of the report"
+        "--only", choices=["state", "library"], help="measure that alone and replace its section of the report"
     )
     parser.add_argument(
         "--output", type=Path, default=ROOT / "docs" / "benchmarks.md", help="default: docs/benchmarks.md"

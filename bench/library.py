@@ -1,11 +1,12 @@
-"""Search in a generated library of a million quotes: the time of a page, beside what `LIKE` takes for the same.
+"""Import a million generated quotes, and search in them: seconds and memory, and the time of a page beside `LIKE`'s.
 
-`python -m bench.search FILE` is the fresh process that measures a built library; `FILE --build TEXT` is the one that
-builds it.
+The import is the command itself, a process of its own; `python -m bench.library FILE` is the fresh
+process that measures the library that came of it.
 """
 
 import itertools
 import json
+import os
 import random
 import sqlite3
 import statistics
@@ -19,29 +20,29 @@ from pathlib import Path
 
 from bench.picks import memory, popular
 from bench.report import table
-from bench.servers import ROOT
+from bench.servers import ROOT, BenchError
 from quotes.corpus import EMBEDDED
-from quotes.corpus_builder import build
 from quotes.search import Library, Page, Query
 
-SECTION = "## Search"
+SECTION = "## Import and search"
 SIZE = 1_000_000
 DEEP = 200  # pages walked before one is a page deep in the walk
 EACH = 40  # queries of a kind
 LIKES = 12  # of all queries are asked by LIKE as well
 SEARCH_WITHIN, FILTER_WITHIN = 25.0, 10.0  # milliseconds: 95th percentile of searches, of first pages of a filter
-BUILD_WITHIN, MEMORY_WITHIN = 120, 300  # seconds, MiB
+IMPORT_WITHIN, MEMORY_WITHIN = 120, 300  # seconds, MB
 
 METHOD = """\
-Generated quotes: walks through the word pairs of the embedded library, so that words are as frequent as in English, by
-generated authors. Each kind has {each} different queries, words drawn from the library's own text as they come, so
-common ones come often; no query is asked twice, so no total is known from before. A page has 20 quotes and the exact
-total. `LIKE` asks the same of the same file in the plainest way: a count, and the first 20 by length. One process, one
-thread; the file is in the system's cache."""
+Generated quotes: walks through the word pairs of the embedded library, so that words are as frequent as in English,
+by generated authors. `python -m quotes import --replace` reads them from JSON lines, as a process of its own. Each
+kind has {each} different queries, words drawn from the library's own text as they come, so common ones come often;
+no query is asked twice, so no total is known from before. A page has 20 quotes and the exact total. `LIKE` asks the
+same of the same file in the plainest way: a count, and the first 20 by length. One process, one thread; the file is
+in the system's cache."""
 
 
 def generate(path: Path, size: int) -> None:
-    """Write a library of `size` quotes in words that are as frequent as in the embedded one, always the same."""
+    """Write `size` quotes in words that are as frequent as in the embedded library, always the same."""
     rng = random.Random(size)
     lines = _embedded()
     texts = [line["quote"].split() for line in lines]
@@ -62,7 +63,7 @@ def generate(path: Path, size: int) -> None:
                 "quote": f"{' '.join(words)} {number}.",
                 "author": next(authors),
                 "category": next(categories),
-                "work": "Collected Works",
+                "source": "Collected Works",
             }
             file.write(json.dumps(line) + "\n")
 
@@ -165,22 +166,38 @@ def figures_of(built: Path) -> dict[str, object]:
 
 
 def measure(folder: Path) -> str:
-    """Build the library in `folder`, measure it, each in a fresh process, and return the tables."""
-    text, built = folder / "search.jsonl", folder / "search.sqlite3"
-    print(f"search: generating {SIZE:,} quotes", file=sys.stderr)
-    generate(text, SIZE)
-    print("search: building", file=sys.stderr)
-    made, found = (
-        json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout)
-        for command in (
-            [sys.executable, "-m", "bench.search", str(built), "--build", str(text)],
-            [sys.executable, "-m", "bench.search", str(built)],
-        )
-    )
-    return _tables(made, found, built.stat().st_size)
+    """Import into a library in `folder`, measure that, each in a fresh process, and return the tables.
+
+    Raises:
+        BenchError: The import failed.
+    """
+    made, built = folder / "made.jsonl", folder / "library.sqlite3"
+    print(f"library: generating {SIZE:,} quotes", file=sys.stderr)
+    generate(made, SIZE)
+    print("library: importing", file=sys.stderr)
+    took = _imported(made, built.with_suffix(".jsonl"))
+    print("library: searching", file=sys.stderr)
+    command = [sys.executable, "-m", "bench.library", str(built)]
+    found = json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout)
+    return _tables(took, found, made.stat().st_size, built.stat().st_size)
 
 
-def _tables(made: dict[str, float], found: dict[str, list[float]], size: int) -> str:
+def _imported(made: Path, library: Path) -> dict[str, float]:
+    command = [sys.executable, "-m", "quotes", "import", "--replace", str(made)]
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "QUOTES_CORPUS": str(library)}, stdout=sys.stderr)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise BenchError(f"the import ended with status {process.returncode}")
+    return {
+        "seconds": time.perf_counter() - begin,
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "memory": usage.ru_maxrss * 1024 / 1e6,  # Linux counts KiB
+    }
+
+
+def _tables(took: dict[str, float], found: dict[str, list[float]], made: int, built: int) -> str:
     times: dict[str, list[float]] = found["times"]  # type: ignore[assignment]
     every = list(itertools.chain.from_iterable(times.values()))
     like, deeper = (
@@ -189,6 +206,12 @@ def _tables(made: dict[str, float], found: dict[str, list[float]], size: int) ->
     )
     memory_held: float = found["memory"]  # type: ignore[assignment]
     targets = [
+        (
+            f"imported within {IMPORT_WITHIN} s",
+            f"{took['seconds']:.0f} s ({took['cpu']:.0f} s of processor time)",
+            took["seconds"] <= IMPORT_WITHIN,
+        ),
+        (f"with at most {MEMORY_WITHIN} MB", f"{took['memory']:.0f} MB", took["memory"] <= MEMORY_WITHIN),
         (
             f"search, 95th percentile: at most {SEARCH_WITHIN:.0f} ms",
             f"{_95(every):.2f} ms",
@@ -204,12 +227,6 @@ def _tables(made: dict[str, float], found: dict[str, list[float]], size: int) ->
             f"{deeper:.2f}",
             deeper <= 1.5,
         ),
-        (
-            f"the file built within {BUILD_WITHIN} s",
-            f"{made['seconds']:.0f} s ({made['cpu']:.0f} s of processor time)",
-            made["seconds"] <= BUILD_WITHIN,
-        ),
-        (f"with at most {MEMORY_WITHIN} MiB", f"{made['memory']:.0f} MiB", made["memory"] <= MEMORY_WITHIN),
     ]
     rows = [
         (kind, len(some), f"{statistics.median(some):.2f}", f"{_95(some):.2f}", f"{max(some):.2f}")
@@ -225,8 +242,9 @@ def _tables(made: dict[str, float], found: dict[str, list[float]], size: int) ->
     some = found["likes"]
     rows.append(("`LIKE`, some of the searches", len(some), f"{like:.2f}", f"{_95(some):.2f}", f"{max(some):.2f}"))
     told = (
-        f"The median search is {like / statistics.median(every):,.0f} times as fast as the median `LIKE`. The file has "
-        f"{size / 2**20:,.0f} MiB; the process that searched held {memory_held:.0f} MiB at most."
+        f"The median search is {like / statistics.median(every):,.0f} times as fast as the median `LIKE`. The file "
+        f"that was imported has {made / 1e6:,.0f} MB, the one that is searched {built / 1e6:,.0f} MB; the process that "
+        f"searched held {memory_held:.0f} MiB at most."
     )
     return "\n\n".join(
         [
@@ -241,12 +259,5 @@ def _95(values: list[float]) -> float:
     return statistics.quantiles(values, n=20)[18]
 
 
-def _build(text: Path, built: Path) -> dict[str, float]:
-    begin = time.perf_counter()
-    build(text, built)
-    return {"seconds": time.perf_counter() - begin, "cpu": time.process_time(), "memory": memory()}
-
-
 if __name__ == "__main__":
-    file = Path(sys.argv[1])
-    print(json.dumps(_build(Path(sys.argv[3]), file) if len(sys.argv) > 2 else figures_of(file)))
+    print(json.dumps(figures_of(Path(sys.argv[1]))))
