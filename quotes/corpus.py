@@ -18,7 +18,7 @@ from quotes.library_file import LibraryFile
 from quotes.quote import Quote
 
 EMBEDDED = Path(__file__).parent / "data" / "corpus.jsonl"
-FORMAT = 3  # of the built file; raise it when the builder writes another one
+FORMAT = 4  # of the built file; raise it when the builder writes another one
 
 _QUOTE = "quotes.quote, quotes.author, quotes.category, quotes.source, quotes.id"
 _BY_NUMBER = f"SELECT {_QUOTE} FROM quotes WHERE n = ?"  # noqa: S608

@@ -12,6 +12,9 @@ from collections.abc import Iterator
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
+# What shows nothing or only stretches a word: soft hyphen, Arabic kashida, joiners, how an emoji is to look.
+_NOTHING = re.compile("[\u00ad\u034f\u0640\u200d\u2060\u20e3\ufe00-\ufe0f\ufeff]")
+_APOSTROPHES = frozenset("\u02bb\u02bc")  # letters to Unicode, as in Hawai\u02bbi; people type the usual one
 # Letters that Unicode does not take apart, and that people type without their stroke.
 _STROKES = {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "\u0131": "i", "æ": "ae", "œ": "oe"}
 
@@ -26,10 +29,12 @@ class _Folding(dict[int, str]):
 
 
 def _folded(char: str) -> str:
+    if _NOTHING.match(char):
+        return ""
     category = unicodedata.category(char)
     if category[0] == "M" and unicodedata.combining(char) > 9:
         return ""  # accents and points; others, such as the vowels of Indian scripts, make another word
-    if category[0] not in "LNM":
+    if category[0] not in "LNM" or char in _APOSTROPHES:
         return " "
     return f" {char} " if _UNSPACED.match(char) else _STROKES.get(char, char)
 

@@ -32,6 +32,8 @@ SHELF = {
         ("zh", "知人者智\uff0c自知者明。", "老子", "Self", None),
         ("hi", "\u0915\u093f \u0938\u0924\u094d\u092f", "Anon", "Truth", None),
         ("well", "A well-known friend doesn\u2019t tell.", "Søren Łoś", "Friendship", None),
+        ("signs", "\u2764\ufe0f Hawai\u02bbi \u0627\u0644\u062d\u0640\u0640\u0628 hy\u00adphen", "Eli", "Signs", None),
+        ("joined", "\u0915\u094d\u200d\u0937\u092e\u093e", "Eli", "Signs", None),
         ("html", "<b>Love</b> & \"peace\" 'now'.", "A <i>nobody</i>", "Love", "<script>"),
     ]
 }
@@ -102,6 +104,11 @@ def walk(library: Library, query: Query, limit: int) -> Iterator[Page]:
         ("doesn\u2019t", ["well"]),
         ("one's youth", ["decomposed"]),
         ("peace,love", ["html"]),
+        ("hawai'i", ["signs"]),
+        ("hawai\u02bci", ["signs"]),
+        ("\u0627\u0644\u062d\u0628", ["signs"]),
+        ("\u0915\u094d\u0937\u092e\u093e", ["joined"]),
+        ("hyphen", ["signs"]),
         ("script", ["html"]),
         ("nobody reads zoë", []),
         ("AND", []),
@@ -125,7 +132,24 @@ def test_what_is_found_and_in_which_order(shelf: Library, q: str, found: list[st
     assert (ids(page), page.total, page.cursor) == (found, len(found), None)
 
 
-@pytest.mark.parametrize("q", ["*", '"', '""', "!?", "\u00a0", "\u0301", "- -", "\ue000", "\0", "\u201c\u201d", "😀"])
+@pytest.mark.parametrize(
+    "q",
+    [
+        "*",
+        '"',
+        '""',
+        "!?",
+        "\u00a0",
+        "\u0301",
+        "- -",
+        "\ue000",
+        "\0",
+        "\u201c\u201d",
+        "😀",
+        "\u2764\ufe0f",
+        "#\ufe0f\u20e3",
+    ],
+)
 def test_a_text_without_a_word_is_an_error_that_says_so(shelf: Library, q: str):
     with pytest.raises(ParameterError, match=r"^The parameter 'q' has no letter and no digit to search for\.$"):
         shelf.search(Query(q))
@@ -251,6 +275,11 @@ def test_a_cursor_with_one_character_changed_is_refused(library: Library):
         ("To be, or not to be", '"to be"', "<mark>To be</mark>, or not <mark>to be</mark>"),
         ("A cafe\u0301s end", "cafe", "A <mark>cafe\u0301s</mark> end"),
         ("A café's", '"cafe"', "A <mark>café</mark>&#x27;s"),
+        (
+            "\u0627\u0644\u062d\u0640\u0640\u0628 \u2764\ufe0f",
+            "\u0627\u0644\u062d\u0628",
+            "<mark>\u0627\u0644\u062d\u0640\u0640\u0628</mark> \u2764\ufe0f",
+        ),
         ("be be be", '"be be"', "<mark>be be be</mark>"),
         ("自知者明", "知者", "自<mark>知者</mark>明"),
         ("<script>alert(1)</script>", "script", "&lt;<mark>script</mark>&gt;alert(1)&lt;/<mark>script</mark>&gt;"),
@@ -275,7 +304,7 @@ def test_where_sqlite_has_no_fts5_everything_but_search_works(tmp_path: Path):
         library.search(Query("love"))
     assert ids(library.search(Query(category="LOVE"))) == ["be to", "html"]
     assert library.by_id("art") == SHELF["art"]
-    assert library.authors(2) == [("Anon", 4), ("A <i>nobody</i>", 1)]
+    assert library.authors(2) == [("Anon", 4), ("Eli", 2)]
     assert library.categories(1) == [("Art", 2)]
 
 
