@@ -49,13 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings.from_environ(is_corpus_made=options.run is _import)
         run: Callable[[Settings, argparse.Namespace], int] = options.run
-        return run(settings, options)
+        status = run(settings, options)
+        sys.stdout.flush()  # here, where a pipe that is broken is known
     except BrokenPipeError:  # who reads has enough, as `head` does; Python would complain once more at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except QuotesError as error:
         print(f"quotes: {error}", file=sys.stderr)
         return 1
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:

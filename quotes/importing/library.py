@@ -111,6 +111,8 @@ def folder_beside(library: Path) -> Iterator[Path]:
         try:
             with tempfile.TemporaryDirectory(prefix=_FOLDER, dir=parent) as folder:
                 yield Path(folder)
+        except BrokenPipeError:  # it is the screen that is gone
+            raise
         except OSError as error:
             what = error.filename2 or library
             raise QuotesError(f"{what} cannot be written ({error.strerror}); the library is as it was.") from error

@@ -234,15 +234,17 @@ def test_a_directory_is_not_written_and_nothing_is_left(folder: Path, capsys: py
     assert [path.name for path in folder.iterdir()] == ["out"]
 
 
-def test_who_reads_the_beginning_of_an_export_is_told_nothing_else(folder: Path):
-    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "quotes", "export", "-"]
+@pytest.mark.parametrize("arguments", [["export", "-"], ["import", "--replace", "mine.json"]])
+def test_who_reads_no_more_of_the_output_is_told_nothing_else(arguments: list[str], folder: Path):
+    (folder / "mine.json").write_text(json.dumps(LINES))
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "quotes", *arguments]
     with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stderr
-        assert process.stdout.readline().startswith(b'{"id"')
         process.stdout.close()
         assert process.stderr.read() == b""
+    assert process.returncode == 1
 
 
 def test_a_dry_run_changes_nothing_but_the_report(folder: Path, capsys: pytest.CaptureFixture[str]):
