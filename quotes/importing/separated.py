@@ -59,9 +59,8 @@ def _header(path: Path, number: int, first: str, fields: Fields, separators: str
             best = names, separator
     if not best[0]:
         shown = first.strip()[:60]
-        raise ImportRefused(
-            path, f"line {number} names no column like a quote ({shown!r}); say which with --map quote=NAME"
-        )
+        reason = f"line {number} names no column like a quote ({shown!r})"
+        raise ImportRefused(path, f"{reason}; it has to name the columns, and --map quote=NAME says which")
     twice = [name for name in best[0] if name and best[0].count(name) > 1]
     if twice:
         raise ImportRefused(path, f"line {number} names the column {twice[0]!r} twice")

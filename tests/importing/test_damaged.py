@@ -34,11 +34,11 @@ STOPPED = {
     "none.json": (b"[]", "holds no rows"),
     "unnamed.csv": (
         b"1,2,3\n4,5,6\n",
-        "line 1 names no column like a quote ('1,2,3'); say which with --map quote=NAME",
+        "line 1 names no column like a quote ('1,2,3'); it has to name the columns, and --map quote=NAME says which",
     ),
     "second.csv": (
-        b"\nto be,Will\n",
-        "line 2 names no column like a quote ('to be,Will'); say which with --map quote=NAME",
+        b"\n1,2\n",
+        "line 2 names no column like a quote ('1,2'); it has to name the columns, and --map quote=NAME says which",
     ),
     "twice.csv": (b"quote,author,quote\na,b,c\n", "line 1 names the column 'quote' twice"),
     "half.csv": ("quote,author\n".encode("utf-16") + b"x", "is UTF-16 that is cut off: it ends within a character"),
