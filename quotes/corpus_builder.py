@@ -24,7 +24,7 @@ from quotes.search_index import add_index
 _REQUIRED = ("id", "quote", "author", "category")
 _OPTIONAL = ("work", "place", "translator", "speaker")
 
-_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _SCHEMA = """
 PRAGMA page_size = 4096;
@@ -195,7 +195,8 @@ def _lines(text: Path) -> Iterator[tuple[object, ...]]:
             if not isinstance(line, dict):
                 raise CorpusError(f"{text.name}, line {number}: not a JSON object.")
             for name in _REQUIRED + _OPTIONAL:
-                if not _is_text(line.get(name)) and (name in _REQUIRED or line.get(name) is not None):
+                value = line.get(name)
+                if not _is_text(value) and (name in _REQUIRED or value is not None):
                     raise CorpusError(f"{text.name}, line {number}: '{name}' is missing or not a text.")
             if line.get("year") is not None and not isinstance(line["year"], int):
                 raise CorpusError(f"{text.name}, line {number}: 'year' is not a number.")
@@ -215,7 +216,7 @@ def _is_text(value: object) -> bool:
     """Tell whether a value is a text that can be encoded and stored anywhere: no lone surrogate, no NUL."""
     if not isinstance(value, str) or not value.strip():
         return False
-    return not _NO_TEXT.search(value)
+    return "\0" not in value and (value.isascii() or not _SURROGATE.search(value))
 
 
 def _arrange(db: sqlite3.Connection) -> "array[int]":
