@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from quotes.corpus import key
 from quotes.cursors import START, Place, cursor_of, place_of
-from quotes.errors import ParameterError
 from quotes.library_file import LibraryFile
 from quotes.quote import Quote
 from quotes.search_index import BY_AUTHOR, OF_AUTHOR, OF_CATEGORY
@@ -66,7 +65,7 @@ class Terms(NamedTuple):
     """Hold what a text asks for.
 
     Attributes:
-        phrases: Runs of folded words, each of one word or more; a quote has to have all of them.
+        phrases: Runs of folded words, each of one word or more; a quote has to have all of them. None: no quote has.
         is_open: Whether the last word is a beginning.
     """
 
@@ -79,10 +78,7 @@ def terms_of(q: str) -> Terms:
     """Read what somebody typed; whatever is no letter and no digit only parts words.
 
     Words in quotation marks are a phrase, and so are those that a hyphen or an apostrophe joins. The last word is a
-    beginning unless its phrase is closed.
-
-    Raises:
-        ParameterError: There is no word in it.
+    beginning unless its phrase is closed. A text without a word asks for nothing that there is.
     """
     phrases: list[tuple[str, ...]] = []
     is_open = False
@@ -94,7 +90,7 @@ def terms_of(q: str) -> Terms:
             phrases += [tuple(run) for run in runs if run]
             is_open = not is_quoted or number == len(parts) - 1
     if not phrases:
-        raise ParameterError("q", "has no letter and no digit to search for")
+        return Terms((), False)
     last = phrases.pop()
     return Terms((*dict.fromkeys(phrases), last), is_open and not is_unspaced(last[-1]))
 
@@ -128,7 +124,7 @@ class Library(LibraryFile):
             cursor: Where to go on, as the page before had it; None for the first page.
 
         Raises:
-            ParameterError: The text has no word, or the cursor is none of this library's and query's.
+            ParameterError: The cursor is none of this library's and query's.
             SearchUnavailable: There is a text, and this SQLite cannot search.
             CorpusError: The library cannot be read.
         """
@@ -137,7 +133,7 @@ class Library(LibraryFile):
         asked = repr((terms, author, category))
         place = START if cursor is None else place_of(cursor, self.made_from, asked)
         found = self._first(_SCOPE, author, category)
-        if found is None:
+        if found is None or terms == Terms((), False):
             return Page([], 0, None)
         scope, total = found
         if terms is None:

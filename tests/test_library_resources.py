@@ -66,7 +66,7 @@ def test_the_links_lead_through_every_match_below_any_prefix(
 
 
 def test_a_page_of_nothing_is_empty_and_200(client: testing.TestClient):
-    for query in ("q=zzzz", "author=nobody", "q=love&category=nothing"):
+    for query in ("q=zzzz", "q=%22", "q=*&author=oscar%20wilde", "author=nobody", "q=love&category=nothing"):
         answer = client.simulate_get("/quotes", query_string=query)
 
         assert (answer.status_code, answer.json) == (200, {"results": [], "total": 0, "next": None})
@@ -90,7 +90,6 @@ def test_what_was_found_is_marked_on_request(client: testing.TestClient):
 @pytest.mark.parametrize(
     ("query", "detail"),
     [
-        ("q=%22*%22", "The parameter 'q' has no letter and no digit to search for."),
         ("limit=0", "The parameter 'limit' is not a whole number from 1 to 100."),
         ("limit=101", "The parameter 'limit' is not a whole number from 1 to 100."),
         ("limit=%D9%A3", "The parameter 'limit' is not a whole number from 1 to 100."),

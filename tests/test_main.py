@@ -127,7 +127,7 @@ def test_search_prints_what_has_the_words(capsys: pytest.CaptureFixture[str], op
     [
         (["hate"], "no quote matches."),
         (["not UTF-8: \udcff"], "no quote matches."),
-        (["*"], "The parameter 'q' has no letter and no digit to search for."),
+        (["*"], "no quote matches."),
         (["is", "--limit", "0"], "The parameter 'limit' is not a whole number from 1 to 100."),
         (["is", "--author", " "], "The parameter 'author' is empty."),
     ],
