@@ -36,7 +36,7 @@ class LibraryResource:
         given = parameters.parse(req.query_string, PARAMETERS)
         limit = parameters.integer(given, "limit", 1, MOST_RESULTS) or RESULTS
         is_marked = parameters.choice(given, "highlight", ("0", "1")) == "1"
-        query = Query(given.get("q"), given.get("author"), given.get("category"))
+        query = Query(*(parameters.text(given, name) for name in Query._fields))
         page = self._library.search(query, limit, given.get("cursor"))
         terms = terms_of(query.q) if query.q is not None else Terms((), False)
         answer = {

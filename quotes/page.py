@@ -125,7 +125,7 @@ class PageResource:
     def _found(self, given: Mapping[str, str]) -> "Found | None":
         from quotes.representations.html import Found
 
-        q = given.get("q")
+        q = parameters.text(given, "q")
         if q is None:
             return None
         try:

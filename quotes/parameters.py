@@ -84,31 +84,36 @@ def read_json(text: bytes, known: frozenset[str]) -> Mapping[str, str]:
 
 
 def checked(name: str, value: str) -> str:
-    """Return a parameter's value without spaces around it.
+    """Return a parameter's value as it is.
 
     Raises:
-        ParameterError: It holds control characters, or is empty or too long.
+        ParameterError: It holds control characters, or is empty, if only of spaces, or too long.
     """
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in value):
         raise ParameterError(name, "holds control characters")
-    value = value.strip()
-    if not value:
+    if not value.strip():
         raise ParameterError(name, "is empty")
     if len(value) > LONGEST:
         raise ParameterError(name, f"is longer than {LONGEST} characters")
     return value
 
 
+def text(parameters: Mapping[str, str], name: str) -> str | None:
+    """Return what somebody wrote or pasted, without spaces around it; None where it is not given."""
+    value = parameters.get(name)
+    return None if value is None else value.strip()
+
+
 def required(parameters: Mapping[str, str], name: str) -> str:
-    """Return a parameter that has to be given.
+    """Return a text that has to be given.
 
     Raises:
         ParameterError: It is not.
     """
-    try:
-        return parameters[name]
-    except KeyError:
-        raise ParameterError(name, "is missing") from None
+    value = text(parameters, name)
+    if value is None:
+        raise ParameterError(name, "is missing")
+    return value
 
 
 def choice(parameters: Mapping[str, str], name: str, choices: Collection[str]) -> str | None:
@@ -153,8 +158,8 @@ def filters(parameters: Mapping[str, str]) -> Filters:
         ParameterError: A length is no whole number.
     """
     return Filters(
-        parameters.get("author"),
-        parameters.get("category"),
+        text(parameters, "author"),
+        text(parameters, "category"),
         integer(parameters, "min_length", 0, LONGEST_QUOTE),
         integer(parameters, "max_length", 0, LONGEST_QUOTE),
     )

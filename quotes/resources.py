@@ -145,7 +145,7 @@ class RandomResource:
             raise ParameterError("count", "is more than 1, and a card shows one quote")
         body, whence = self._one(form, filters) if count is None else self._many(form, filters, count)
         if not body:
-            asked = " and ".join(f"{name} '{given[name]}'" for name in Filters._fields if name in given)
+            asked = " and ".join(f"{name} '{given[name].strip()}'" for name in Filters._fields if name in given)
             raise QuoteNotFound(f"No quote matches {asked}.")
         resp.context.whence = whence
         send(resp, form.media_type, body)

@@ -65,7 +65,7 @@ class SubscriptionResource:
         self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str], *, is_done: bool = True
     ) -> None:
         number = phone.e164(parameters.required(given, "mobile"), self._settings.sms_countries)
-        code = given.get("otp")
+        code = parameters.text(given, "otp")
         if code is None:
             if is_done:
                 self._subscriptions.ask(number, self._purpose)

@@ -83,7 +83,7 @@ def test_format_wins_over_accept(client: testing.TestClient, path: str, accept: 
 
 
 @pytest.mark.parametrize("path", ["/", "/quote", "/daily"])
-@pytest.mark.parametrize("form", ["xml", "text/plain", "json,text", "../json"])
+@pytest.mark.parametrize("form", ["xml", "text/plain", "json,text", "../json", " json", "svg "])
 def test_an_unknown_format_is_400(client: testing.TestClient, path: str, form: str):
     answer = client.simulate_get(path, params={"format": form})
 
@@ -91,7 +91,7 @@ def test_an_unknown_format_is_400(client: testing.TestClient, path: str, form: s
     assert answer.json["detail"] == "The parameter 'format' is none of json, text, svg."
 
 
-@pytest.mark.parametrize("kind", ["Daily", "RANDOM", "weekly", "daily,random", "0"])
+@pytest.mark.parametrize("kind", ["Daily", "RANDOM", "weekly", "daily,random", "0", " daily", "random "])
 def test_any_other_type_is_400(client: testing.TestClient, kind: str):
     answer = client.simulate_get("/quote", params={"type": kind})
 
@@ -144,6 +144,8 @@ NOT_NUMBERS = {
     "hexadecimal": "0x3",
     "underscore": "1_0",
     "two": "1 2",
+    "a space before": " 3",  # as an unencoded + is read
+    "a space behind": "3 ",
     "long": "1" * 10,
 }
 
