@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -43,7 +44,7 @@ def _split(url: str) -> SplitResult:
 
 def _http_url(value: str) -> str:
     parts = _split(_text(value))
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname or " " in value:
         raise ValueError("is not an http:// or https:// URL")
     return value
 
@@ -107,6 +108,18 @@ def _port(value: str) -> int:
     if not (value.isascii() and value.isdigit()) or not 1 <= int(value) <= 65535:
         raise ValueError("is not a port number between 1 and 65535")
     return int(value)
+
+
+def _host(value: str) -> str:
+    name = _text(value)
+    try:
+        if ":" in name:
+            return f"[{IPv6Address(name.removeprefix('[').removesuffix(']'))}]"  # as a port can follow it
+    except ValueError:
+        name = ""
+    if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
+        raise ValueError("is neither an address nor a host's name")
+    return name
 
 
 def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
@@ -308,7 +321,7 @@ class Settings:
     )
     log_level: str = _setting("LOG_LEVEL", "INFO", _log_level, ", ".join(LOG_LEVELS))
     port: int = _setting("PORT", 8000, _port, "port that `serve` listens on")
-    host: str = _setting("HOST", "127.0.0.1", _text, "address that `serve` listens on; 0.0.0.0 for every interface")
+    host: str = _setting("HOST", "127.0.0.1", _host, "address that `serve` listens on; 0.0.0.0 for every interface")
     on_lambda: bool = False
 
     @classmethod

@@ -167,6 +167,7 @@ NO_HOST = "needs a host and a database name: postgresql://user:password@host/nam
         ("Mashape_API_Endpoint", "ftp://example.org/", NO_URL),
         ("Mashape_API_Endpoint", "https:///quotes", NO_URL),
         ("Mashape_API_Endpoint", "https://exämple.org/", NO_ASCII),
+        ("Mashape_API_Endpoint", "https://example.org /", NO_URL),
         ("X_Mashape_Key", "k\ney", NO_ASCII),
         ("X_Mashape_Key", "schlüssel", NO_ASCII),
         ("DATABASE_URL", "quotes.db", NO_SCHEME),
@@ -208,6 +209,9 @@ NO_HOST = "needs a host and a database name: postgresql://user:password@host/nam
         ("PORT", "http", "is not a port number between 1 and 65535"),
         ("PORT", "\u0668\u0660", "is not a port number between 1 and 65535"),
         ("HOST", "hôte", NO_ASCII),
+        ("HOST", "every interface", "is neither an address nor a host's name"),
+        ("HOST", "http://localhost", "is neither an address nor a host's name"),
+        ("HOST", "localhost:8000", "is neither an address nor a host's name"),
     ],
 )
 def test_a_bad_value_is_refused_with_a_line_that_names_the_variable(variable: str, value: str, reason: str):
@@ -215,6 +219,11 @@ def test_a_bad_value_is_refused_with_a_line_that_names_the_variable(variable: st
         Settings.from_environ({variable: value})
 
     assert (refusal.value.name, str(refusal.value)) == (variable, f"{variable}: {reason}")
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_an_address_of_ipv6_is_made_ready_for_a_port(host: str):
+    assert Settings.from_environ({"HOST": host}).host == "[::1]"
 
 
 @pytest.mark.parametrize(
