@@ -18,21 +18,19 @@ FORM_PARAMETERS = frozenset({"format", "theme", "width"})
 _POLICY = "default-src 'none'"
 
 
-def asked_form(req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> Form:
+def asked_form(req: falcon.Request, given: Mapping[str, str]) -> Form:
     """Return the representation to answer with: what `format` says, else what `Accept` prefers.
 
     `theme` and `width` are checked whatever the form is, and matter to cards alone.
 
     Args:
         req: The request.
-        resp: Its answer, which is told that it varies.
         given: The request's parameters, `FORM_PARAMETERS` among them.
 
     Raises:
         ParameterError: There is no such format, theme or width.
         falcon.HTTPNotAcceptable: Nothing here is acceptable (RFC 9110, section 15.5.7).
     """
-    resp.set_header("Vary", "Accept")
     name = parameters.choice(given, "format", MEDIA_TYPES)
     theme = parameters.choice(given, "theme", THEMES)
     width = parameters.integer(given, "width", NARROWEST, WIDEST)
@@ -40,6 +38,11 @@ def asked_form(req: falcon.Request, resp: falcon.Response, given: Mapping[str, s
     if name is None:
         raise falcon.HTTPNotAcceptable(description=f"This is available as {' or '.join(MEDIA_TYPES.values())}.")
     return Form(name, theme or CARD.theme, width or CARD.width) if name == CARD.name else Form(name)
+
+
+def vary(resp: falcon.Response) -> None:
+    """Tell that an answer, even if an error, is one that `Accept` chooses (RFC 9110, section 12.5.5)."""
+    resp.set_header("Vary", "Accept")
 
 
 def etag_of(body: bytes) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import falcon
 
 from quotes import parameters
-from quotes.answers import FORM_PARAMETERS, asked_form, etag_of, send_cacheable
+from quotes.answers import FORM_PARAMETERS, asked_form, etag_of, send_cacheable, vary
 from quotes.errors import QuoteNotFound
 from quotes.highlights import marked
 from quotes.quote import Quote
@@ -60,7 +60,8 @@ class LibraryQuoteResource:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, id: str) -> None:  # noqa: A002 -- as the path has it
         """Answer `GET /quotes/{id}`."""
-        form = asked_form(req, resp, parameters.parse(req.query_string, FORM_PARAMETERS))
+        vary(resp)
+        form = asked_form(req, parameters.parse(req.query_string, FORM_PARAMETERS))
         quote = self._library.by_id(id)
         if quote is None:
             raise QuoteNotFound("No quote in the library has this id.")

@@ -11,7 +11,7 @@ import falcon
 from falcon.util import mediatypes
 
 from quotes import parameters, static_files
-from quotes.answers import NO_STORE, etag_of, send, send_cacheable
+from quotes.answers import NO_STORE, etag_of, send, send_cacheable, vary
 from quotes.daily import Daily
 from quotes.errors import ParameterError, QuoteNotFound, StateUnavailable
 from quotes.representations import MEDIA_TYPES
@@ -53,6 +53,7 @@ class RootResource:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer `GET /`; `format` wins over `Accept`, as everywhere."""
+        vary(resp)
         if _prefers_html((req.get_header("Accept") or "*/*").lower()) and not req.has_param("format"):
             self._page.on_get(req, resp)
         else:
@@ -80,7 +81,6 @@ class PageResource:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer with the page; today's stands ready as bytes until the day ends."""
-        resp.set_header("Vary", "Accept")
         resp.set_header("Content-Security-Policy", POLICY)
         given = parameters.parse(req.query_string, PARAMETERS)
         if given:

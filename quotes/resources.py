@@ -21,7 +21,7 @@ from quotes import (
     problems,
     subscription_resources,
 )
-from quotes.answers import FORM_PARAMETERS, IMMUTABLE, NO_STORE, asked_form, etag_of, send, send_cacheable
+from quotes.answers import FORM_PARAMETERS, IMMUTABLE, NO_STORE, asked_form, etag_of, send, send_cacheable, vary
 from quotes.corpus import Filters
 from quotes.daily import Daily, DailyQuotes
 from quotes.edges import Edges
@@ -41,7 +41,19 @@ log = logging.getLogger(__name__)
 
 
 class EveryAnswer:
-    """Set the headers that every answer carries, errors too."""
+    """Set the headers that every answer carries, errors too, and know no method that a path does not know."""
+
+    def process_resource(
+        self, req: falcon.Request, resp: falcon.Response, resource: object, params: dict[str, Any]
+    ) -> None:
+        """Refuse a method that HTTP does not have, as one that only this path does not: Falcon's own answer is 400.
+
+        Raises:
+            falcon.HTTPMethodNotAllowed: There is no such method.
+        """
+        if req.method not in falcon.COMBINED_METHODS:
+            known = [method for method in falcon.HTTP_METHODS if hasattr(resource, f"on_{method.lower()}")]
+            raise falcon.HTTPMethodNotAllowed([*known, "OPTIONS"])
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool) -> None:
         """Allow every origin to read the answer, and nobody to guess at its type; tell the log what was answered."""
@@ -78,13 +90,14 @@ class DailyResource:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer `GET /daily`."""
+        vary(resp)
         self.answer(req, resp, parameters.parse(req.query_string, DAILY_PARAMETERS))
 
     on_head = on_get
 
     def answer(self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> None:
         """Answer with the day's quote; today's stands ready as bytes until the day ends."""
-        form = asked_form(req, resp, given)
+        form = asked_form(req, given)
         now = self._daily.time()
         if "date" in given:
             daily = self._daily.quote_of(parameters.day(given, "date", self._daily.today()))
@@ -139,7 +152,7 @@ class RandomResource:
 
     def answer(self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> None:
         """Answer with one quote, or with an array where a count is given."""
-        form = asked_form(req, resp, given)
+        form = asked_form(req, given)
         count, filters = parameters.count(given), parameters.filters(given)
         if form.name == CARD.name and (count or 1) > 1:
             raise ParameterError("count", "is more than 1, and a card shows one quote")
@@ -177,6 +190,7 @@ class QuoteResource:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer `GET /quote`."""
+        vary(resp)
         given = parameters.parse(req.query_string, _QUOTE_PARAMETERS)
         answer = self._answers.get(given.get("type", "daily"))
         if answer is None:

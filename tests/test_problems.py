@@ -31,7 +31,7 @@ ERRORS = {
     "type": (
         {"path": "/quote?type=weekly"},
         None,
-        {},
+        BY_ACCEPT,
         problem(
             400,
             "Invalid Quote type",
@@ -39,7 +39,7 @@ ERRORS = {
             "urn:problem-type:invalid-quote-type",
         ),
     ),
-    "parameter": ({"path": "/quote?author="}, None, {}, invalid("The parameter 'author' is empty.")),
+    "parameter": ({"path": "/quote?author="}, None, BY_ACCEPT, invalid("The parameter 'author' is empty.")),
     "format": (
         {"path": "/daily?format=xml"},
         None,

@@ -124,7 +124,8 @@ def test_head_answers_like_get_without_the_body(make_service: Callable[..., Serv
     assert head.content == b""
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "BREW", "get"])
+@pytest.mark.filterwarnings("ignore:Unknown REQUEST_METHOD")
 @pytest.mark.parametrize("path", PATHS)
 def test_a_method_that_a_path_does_not_know_is_405_and_told_which_it_knows(
     client: testing.TestClient, path: str, method: str

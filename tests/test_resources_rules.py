@@ -72,6 +72,17 @@ def test_an_accept_that_nothing_fits_is_406(client: testing.TestClient, path: st
     )
 
 
+@pytest.mark.parametrize("path", [*QUOTES, "/quotes/5123f758"])
+@pytest.mark.parametrize(
+    "query", ["format=xml", "format=svg&format=svg", "width=1", "count=2&count=3&theme", "type=weekly&theme="]
+)
+def test_an_error_varies_like_what_it_stands_for(client: testing.TestClient, path: str, query: str):
+    answer = client.simulate_get(f"{path}{'&' if '?' in path else '?'}{query}")
+
+    assert answer.status_code == 400
+    assert answer.headers["Vary"] == "Accept"
+
+
 @pytest.mark.parametrize("path", ["/", "/quote", "/daily"])
 @pytest.mark.parametrize("accept", ["application/json", "text/plain", "text/html", "rubbish"])
 @pytest.mark.parametrize(("form", "content_type"), [("json", JSON), ("text", TEXT), ("svg", SVG)])
