@@ -3,10 +3,11 @@
 `api` is the WSGI application: `gunicorn quotes.resources:api`, or `quotes.resources.api` for Zappa.
 """
 
+import datetime as dt
 import functools
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import falcon
@@ -185,7 +186,8 @@ def _whence(quotes: list[Quote]) -> str:
 class QuoteResource:
     """Answer with the daily quote or a random one, as `type` says."""
 
-    def __init__(self, daily: DailyResource, random: RandomResource) -> None:
+    def __init__(self, daily: DailyResource, random: RandomResource, today: Callable[[], dt.date]) -> None:
+        self._today = today
         self._answers = {"daily": daily.answer, "random": random.answer}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -198,6 +200,8 @@ class QuoteResource:
         if given.keys() & (RANDOM_PARAMETERS - FORM_PARAMETERS):  # a mistake is told also where it would not matter
             parameters.count(given)
             parameters.filters(given)
+        if "date" in given:
+            parameters.day(given, "date", self._today())
         answer(req, resp, given)
 
     on_head = on_get
@@ -266,7 +270,7 @@ def create_api(settings: Settings, service: Service | None = None) -> "falcon.Ap
     problems.add_to(app)
     daily, random = DailyResource(service.daily), RandomResource(service)
     page.add_to(app, service, settings, random)
-    app.add_route("/quote", QuoteResource(daily, random))
+    app.add_route("/quote", QuoteResource(daily, random, service.daily.today))
     app.add_route("/daily", daily)
     app.add_route("/feed.atom", FeedResource(service.daily, settings))
     app.add_route("/health", HealthResource(service))

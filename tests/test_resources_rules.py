@@ -204,6 +204,14 @@ def test_names_of_parameters_may_be_encoded_like_their_values(client: testing.Te
     assert (answer.status_code, len(answer.json)) == (200, 2)
 
 
+@pytest.mark.parametrize("day", ["yesterday", "2026-02-30", "9999-12-31"])
+def test_a_day_is_refused_also_where_it_would_not_matter(client: testing.TestClient, day: str):
+    answer = client.simulate_get("/quote", params={"type": "random", "date": day})
+
+    assert answer.status_code == 400
+    assert answer.json["detail"].startswith("The parameter 'date' ")
+
+
 @pytest.mark.parametrize("name", ["min_length", "max_length", "count"])
 def test_a_number_is_refused_also_where_it_would_not_matter(client: testing.TestClient, name: str):
     answer = client.simulate_get("/quote", params={"type": "daily", name: "many"})
