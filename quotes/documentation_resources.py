@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import falcon
 
-from quotes import __version__
+from quotes import __version__, static_files
 from quotes.answers import etag_of, send_cacheable
 from quotes.settings import Settings
 
@@ -32,6 +32,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Quotes: the API, to read and to try</title>
+<link rel="icon" type="image/svg+xml" href="{root}/static/{icon}">
 <link rel="stylesheet" href="{root}/docs/swagger-ui.css">
 <script src="{root}/docs/swagger-ui-bundle.js" defer></script>
 <script src="{root}/docs/docs.js" defer></script>
@@ -70,7 +71,8 @@ class ReaderResource:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer `GET /docs`."""
         url = self._settings.public_url
-        body = _PAGE.format(root=escape(urlsplit(url).path if url else req.root_path)).encode()
+        root = escape(urlsplit(url).path if url else req.root_path)
+        body = _PAGE.format(root=root, icon=static_files.addresses()["icon.svg"]).encode()
         resp.set_header("Content-Security-Policy", POLICY)
         send_cacheable(req, resp, falcon.MEDIA_HTML, body, etag_of(body), CACHING)
 

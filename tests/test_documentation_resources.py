@@ -43,6 +43,7 @@ def test_the_page_loads_what_is_here_and_nothing_else(client: testing.TestClient
     assert page.headers["Cache-Control"] == "public, max-age=3600"
     escaped = root.replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
     assert f'data-document="{escaped}/openapi.json"' in page.text
+    assert f'href="{escaped}/static/icon.svg?v=' in page.text  # else browsers look for /favicon.ico, outside a stage
     assert page.text.count("<script") == 2
     assert "http" not in page.text
 

@@ -238,3 +238,15 @@ def test_without_a_connection_it_says_so_and_stays(visit: Callable[..., Visit], 
     expect(page.locator("#confirm")).to_be_hidden()
     assert all("ERR_INTERNET_DISCONNECTED" in text for text in opened.complaints)
     opened.complaints.clear()
+
+
+def test_the_api_is_tried_where_it_is_read(visit: Callable[..., Visit], site: Site):
+    page = visit(f"{site.url}/docs").page
+    daily = page.locator("#operations-Quotes-daily")
+    daily.locator(".opblock-summary-control").click()
+
+    for form, begins in (("text", site.corpus.of_day(site.today).quote), ("svg", "<svg ")):
+        daily.locator("[data-param-name=format] select").select_option(form)
+        daily.get_by_role("button", name="Execute").click()
+
+        expect(daily.locator(".live-responses-table")).to_contain_text(begins)
