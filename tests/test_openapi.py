@@ -1,5 +1,6 @@
 """The OpenAPI document says what the service does: its routes, parameters, examples and answers, and no more."""
 
+import itertools
 import json
 import re
 import socket
@@ -100,6 +101,53 @@ def test_an_example_is_what_is_answered(client: testing.TestClient, url: str, va
     answer = client.simulate_get(path, query_string=query)
 
     assert (answer.text if isinstance(value, str) else answer.json) == value
+
+
+ANSWERS = [
+    "/",
+    "/?count=0",
+    "/?author=nobody",
+    "/quote",
+    "/quote?type=random",
+    "/daily?format=svg",
+    "/daily?date=2020-02-29",
+    "/quotes",
+    "/quotes?limit=0",
+    "/quotes/f3fe5b2d",
+    "/quotes/f3fe5b2e",
+    "/authors",
+    "/categories",
+    "/feed.atom",
+    "/subscribe?mobile=61491570006",
+    "/subscribe?mobile=1",
+    "/health",
+    "/openapi.json",
+    "/docs",
+    "/async-failure",
+]
+EVERYWHERE = {  # said once, in words; or the server's own
+    "access-control-allow-origin",
+    "access-control-expose-headers",
+    "content-length",
+    "content-security-policy",
+    "content-type",
+    "referrer-policy",
+    "x-content-type-options",
+}
+
+
+@pytest.mark.parametrize("url", ANSWERS)
+def test_status_headers_and_type_of_an_answer_are_documented(client: testing.TestClient, url: str):
+    path = "/quotes/{id}" if url.startswith("/quotes/") else url.partition("?")[0]
+    for accept, tag in itertools.product(("*/*", "text/html", "image/png"), ('"another"', "*")):
+        answer = client.simulate_get(url, headers={"Accept": accept, "If-None-Match": tag})
+
+        documented = resolved(PATHS[path]["get"]["responses"][str(answer.status_code)])
+        headers = {name.lower(): resolved(header) for name, header in documented.get("headers", {}).items()}
+        required = {name for name, header in headers.items() if header.get("required")}
+        assert required <= set(answer.headers) - EVERYWHERE <= set(headers)
+        media_type = answer.headers.get("Content-Type", "").partition(";")[0]
+        assert media_type in documented["content"] if answer.content else "content" not in documented
 
 
 def test_the_document_is_openapi():
