@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from falcon import testing
 from falcon.inspect import inspect_routes
-from openapi_spec_validator import OpenAPIV31SpecValidator
+from openapi_spec_validator import OpenAPIV31SpecValidator  # comes with moto[server]
 
 from quotes.documentation_resources import document
 from quotes.resources import create_api
