@@ -19,7 +19,7 @@ from gunicorn import util
 from gunicorn.http.body import ChunkedReader
 from gunicorn.workers.gthread import ThreadWorker
 
-from quotes.edges import LONGEST_BODY
+from quotes.edges import LONGEST_BODY, NOTHING_ALLOWED
 
 ARRIVES_WITHIN = 10.0  # seconds, from the first look to the last byte
 OVER_WITHIN = 30.0  # seconds, from the first byte read to the last byte sent
@@ -27,7 +27,7 @@ LINGERS = 0.5  # seconds, for the client to close first, so that its answer is n
 LONGEST = 64 * 1024  # bytes, of headers and body together
 
 _HEAD_END = b"\r\n\r\n"
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*([0-9]{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
 _EXPECTS = re.compile(rb"\r\nexpect:", re.IGNORECASE)  # the client waits for a word of ours
 
 
@@ -40,9 +40,7 @@ def is_whole(data: bytes) -> bool:
     if not end:
         return False
     length = _LENGTH.search(head + b"\r\n")
-    if length is None or _EXPECTS.search(head):
-        return True
-    return len(body) >= int(length[1]) or int(length[1]) > LONGEST_BODY
+    return length is None or len(body) >= int(length[1]) or int(length[1]) > LONGEST_BODY
 
 
 class Worker(ThreadWorker):
@@ -62,16 +60,23 @@ class Worker(ThreadWorker):
         # Where no more has come although the socket is readable, no more will: a thread finds that out at once.
         if waiting is not None and not is_whole(read + waiting) and len(waiting) != getattr(conn, "seen", -1):
             if len(waiting) < LONGEST:
+                self._invite(conn, read + waiting)
                 self._wait(conn, len(waiting))
                 return
-            with contextlib.suppress(OSError):  # the client has gone
-                conn.sock.send(refusal(431))
-                conn.sock.shutdown(socket.SHUT_RD)
-        conn.seen, conn.whole_by = -1, None
+            conn.is_too_long = True
+        conn.seen, conn.whole_by, conn.is_invited = -1, None, False
         with contextlib.suppress(OSError):
             conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         conn.data_ready = True
         super().enqueue_req(conn)
+
+    def _invite(self, conn: Any, data: bytes) -> None:
+        """Ask for the body where the client waits for that (RFC 9110, section 10.1.1); gunicorn would in a thread."""
+        head, end, _ = data.partition(_HEAD_END)
+        if end and _EXPECTS.search(head) and not getattr(conn, "is_invited", False):
+            conn.is_invited = True
+            with contextlib.suppress(OSError):  # the client has gone
+                conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _wait(self, conn: Any, seen: int) -> None:
         conn.sock.setblocking(False)
@@ -93,17 +98,25 @@ class Worker(ThreadWorker):
         """Answer a request, in a thread."""
         self._busy[conn] = time.monotonic() + OVER_WITHIN
         try:
-            keep = super().handle(conn)
+            keep = self._refuse(conn) if getattr(conn, "is_too_long", False) else super().handle(conn)
         finally:
             del self._busy[conn]
         if not keep:  # gunicorn would linger in its main thread, for two seconds
             util.close_graceful(conn.sock, timeout=LINGERS)
         return keep
 
+    def _refuse(self, conn: Any) -> bool:
+        with contextlib.suppress(OSError):  # the client has gone
+            conn.sock.setblocking(True)
+            conn.sock.sendall(refusal(431))
+        return False
+
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
-        # A chunked body is refused unread. What follows it on the connection had better not be taken for a request.
-        is_chunked = isinstance(conn.parser.mesg.body.reader, ChunkedReader)
-        return not is_chunked and bool(super()._keepalive_after(conn, keepalive))  # type: ignore[misc]  # newer than its stubs
+        # What is chunked or too long was refused unread. A thread must not wait for it to come, and what follows on the
+        # connection had better not be taken for a request.
+        reader = conn.parser.mesg.body.reader
+        is_unread = isinstance(reader, ChunkedReader) or getattr(reader, "length", 0) > LONGEST_BODY
+        return not is_unread and bool(super()._keepalive_after(conn, keepalive))  # type: ignore[misc]  # newer than its stubs
 
     def notify(self) -> None:
         """Tell the arbiter that this worker is alive, which it does every second, and end what takes too long."""
@@ -125,7 +138,10 @@ class Worker(ThreadWorker):
 def refusal(status: int) -> bytes:
     """Return the whole answer to what is no request."""
     phrase = HTTPStatus(status).phrase
-    detail = "This is not a valid HTTP/1.1 request, or its request line or headers are too long."
+    detail = (
+        "This is not a valid HTTP/1.1 request (a URL is percent-encoded ASCII), or its request line or headers are too "
+        "long."
+    )
     if status >= 500:
         detail = "This cannot be done here."
     body = json.dumps({"type": "about:blank", "title": phrase, "status": status, "detail": detail}) + "\n"
@@ -137,6 +153,8 @@ def refusal(status: int) -> bytes:
         "Cache-Control: no-store",
         "Access-Control-Allow-Origin: *",
         "X-Content-Type-Options: nosniff",
+        f"Content-Security-Policy: {NOTHING_ALLOWED}",
+        "Referrer-Policy: no-referrer",
     )
     return "\r\n".join((*head, "", body)).encode()
 

@@ -63,8 +63,19 @@ def ask(port: int) -> int:
         HEAD + b"X-Slow: ",
         b"POST /subscribe HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nmobile=",
         HEAD + b"\r\n" + HEAD,  # the first is answered, the second is half
+        b"POST /subscribe HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+        b"POST /subscribe HTTP/1.1\r\nHost: x\r\nContent-Length: %030d\r\n\r\n" % 9,
     ],
-    ids=["nothing", "a byte", "no end", "half a header", "half a body", "one and a half"],
+    ids=[
+        "nothing",
+        "a byte",
+        "no end",
+        "half a header",
+        "half a body",
+        "one and a half",
+        "a body to be asked for",
+        "a length with many zeros",
+    ],
 )
 def test_two_hundred_half_requests_keep_nobody_waiting(port: int, half: bytes):
     with contextlib.ExitStack() as kept:
@@ -100,12 +111,34 @@ def test_a_request_may_come_in_pieces(port: int):
 
 
 @pytest.mark.timeout(30)
+def test_who_waits_to_be_asked_for_the_body_is_asked(port: int):
+    body = b'{"mobile": "12"}'
+    asking = b"POST /subscribe HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    connection = connected(port, asking + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
+    asked = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+    assert connection.recv(len(asked), socket.MSG_WAITALL) == asked
+    connection.sendall(body)
+    assert connection.recv(len(asked), socket.MSG_WAITALL) == asked  # gunicorn's own
+    ((status, _, answer),) = answers(connection)
+    assert (status, json.loads(answer)["title"]) == (400, "Invalid parameter")
+
+
+@pytest.mark.timeout(30)
 def test_requests_in_a_row_are_answered_in_their_order(port: int):
     paths = [b"/daily", b"/nowhere", b"/quote?type=weekly", b"/daily"]
     row = b"".join(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % path for path in paths)
     end = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
     assert [status for status, _, _ in answers(connected(port, row + end))] == [200, 404, 400, 200, 200]
+
+
+@pytest.mark.timeout(30)
+def test_a_body_that_is_too_long_is_not_waited_for_and_ends_the_connection(port: int):
+    refused = b"POST /subscribe HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10001\r\n\r\n" + b"x" * 10_001
+    end = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+    assert [status for status, _, _ in answers(connected(port, refused + end))] == [413]
 
 
 @pytest.mark.timeout(30)
@@ -141,6 +174,8 @@ REFUSED = {
     "many headers": (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 64 + b"\r\n", 431),
     "endless headers": (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 11_000, 431),
     "a host that is none": (b"GET / HTTP/1.1\r\nConnection: close\r\nHost: <x>\r\n\r\n", 400),
+    "headers without end": (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: y\r\n" * 20_000, 431),
+    "letters in a URL": ("GET /quote?author=Bront\xeb HTTP/1.1\r\nHost: x\r\n\r\n".encode(), 400),
     "a long body": (b"POST / HTTP/1.1\r\nConnection: close\r\nHost: x\r\nContent-Length: 999999999\r\n\r\n", 413),
     "chunks": (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 411),
     "wrong chunks": (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n" + HEAD + b"\r\n", 411),
@@ -158,6 +193,8 @@ def test_what_is_no_request_is_refused_as_a_problem_that_repeats_none_of_it(port
     assert headers["connection"] == "close" or status == 411
     assert headers["access-control-allow-origin"] == "*"
     assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["referrer-policy"] == "no-referrer"
     assert headers.get("server", "gunicorn") == "gunicorn"  # without its version
     assert not {b"RUBBISH", b"rot13", b"miracle", b"<x>"} & set(body.split())
 
@@ -186,7 +223,8 @@ def test_a_request_line_holds_two_long_names(port: int):
         (b"GET / HTTP/1.1\r\n\r\n", True),
         (b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\na", False),
         (b"POST / HTTP/1.1\r\nCONTENT-length:2\r\n\r\nab", True),
-        (b"POST / HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n", True),
+        (b"POST / HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n", False),
+        (b"POST / HTTP/1.1\r\nContent-Length: 0000000000000000002\r\n\r\na", False),
         (b"POST / HTTP/1.1\r\nX: \r\n\r\nContent-Length: 9\r\n\r\n", True),
         (b"POST / HTTP/1.1\r\nContent-Length: 10001\r\n\r\n", True),  # nobody will read it
         (b"x" * 70_000, False),
