@@ -90,8 +90,18 @@ _FAILED = {
         "Cache-Control": "no-store",
         "Access-Control-Allow-Origin": "*",
         "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
     },
-    "body": json.dumps({"type": "about:blank", "title": "Internal Server Error", "status": 500}) + "\n",
+    "body": json.dumps(
+        {
+            "type": "about:blank",
+            "title": "Internal Server Error",
+            "status": 500,
+            "detail": "Something went wrong here. It is not your request's fault.",
+        }
+    )
+    + "\n",
 }
 
 

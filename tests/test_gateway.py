@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zappa.wsgi import create_wsgi_request
 
+from quotes.edges import NOTHING_ALLOWED
 from quotes.gateway import create_handler, is_request
 from quotes.resources import create_api
 from quotes.settings import Settings
@@ -243,9 +244,16 @@ def test_where_the_application_fails_the_client_gets_a_problem_and_the_stage_is_
     answer = create_handler(broken, a_stage(EXCEPTION_HANDLER=exception_handler))(event, "the context")
 
     assert answer["statusCode"] == 500
-    assert answer["headers"]["Content-Type"] == "application/problem+json"
-    assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
-    problem = {"type": "about:blank", "title": "Internal Server Error", "status": 500}
+    assert answer["headers"] == {
+        "Content-Type": "application/problem+json",
+        "Cache-Control": "no-store",
+        "Access-Control-Allow-Origin": "*",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": NOTHING_ALLOWED,
+        "Referrer-Policy": "no-referrer",
+    }
+    detail = "Something went wrong here. It is not your request's fault."
+    problem = {"type": "about:blank", "title": "Internal Server Error", "status": 500, "detail": detail}
     assert json.loads(answer["body"]) == problem
     if exception_handler == f"{__name__}.tell":
         ((error, *rest),) = told
