@@ -1,6 +1,7 @@
 """The command line: `python -m quotes serve|today|random|search|import|export|state|token|check`."""
 
 import argparse
+import io
 import logging
 import os
 import signal
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0, or 1 where something is wrong; a line on standard error says what.
     """
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without dashes gets question marks, and the rest
     try:
         settings = Settings.from_environ(is_corpus_made=options.run is _import)
         run: Callable[[Settings, argparse.Namespace], int] = options.run

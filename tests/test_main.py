@@ -309,6 +309,18 @@ def test_a_shell_gets_text_in_utf_8_and_a_status(arguments: list[str], status: i
 
 
 @pytest.mark.timeout(30)
+def test_a_terminal_that_has_no_dash_gets_the_rest():
+    ended = subprocess.run(
+        [sys.executable, "-m", "quotes", "random", "--author", "Anon"],
+        env=shell_environ(QUOTES_CORPUS="corpus.jsonl", PYTHONIOENCODING="ascii"),
+        capture_output=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"Love is patient.\n? Anon\n", b"")
+
+
+@pytest.mark.timeout(30)
 def test_serve_answers_on_its_port_until_it_is_told_to_end(tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         free_port = probe.getsockname()[1]
