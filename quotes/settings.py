@@ -4,11 +4,11 @@ Nothing here connects to anything. AWS credentials are no settings of ours: boto
 """
 
 import datetime as dt
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -58,6 +58,8 @@ def database_url(value: str) -> str:
     parts = _split(value)
     if parts.scheme not in DATABASE_SCHEMES:
         raise ValueError(f"starts with none of {', '.join(f'{scheme}://' for scheme in DATABASE_SCHEMES)}")
+    if "\0" in unquote(value):
+        raise ValueError("holds a NUL")
     if parts.scheme == "s3" and not (parts.netloc and parts.path.strip("/")):
         raise ValueError("needs a bucket and a key: s3://bucket/quotes.db")
     if parts.scheme == "sqlite" and (parts.netloc or parts.path in ("", "/", "/:memory:")):
@@ -111,15 +113,14 @@ def _port(value: str) -> int:
 
 
 def _host(value: str) -> str:
-    name = _text(value)
+    """Return an address or a name as it stands before a port."""
+    bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
     try:
-        if ":" in name:
-            return f"[{IPv6Address(name.removeprefix('[').removesuffix(']'))}]"  # as a port can follow it
+        return f"[{bare}]" if ipaddress.ip_address(bare).version == 6 else bare
     except ValueError:
-        name = ""
-    if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
-        raise ValueError("is neither an address nor a host's name")
-    return name
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", value):
+            raise ValueError("is not an address or the name of a host, such as 127.0.0.1, ::1 or localhost") from None
+    return value
 
 
 def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
