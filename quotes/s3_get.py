@@ -89,6 +89,8 @@ def url_of(role: Role, bucket: str, key: str) -> str | None:
         key: Its key.
     """
     if role.endpoint:
+        if not role.endpoint.startswith(("http://", "https://")):
+            return None  # boto3 says what is wrong with it
         return f"{role.endpoint.rstrip('/')}/{bucket}/{quote(key)}"
     if "." in bucket or role.region.startswith(("cn-", "us-iso", "eusc-")):
         return None  # no certificate for such a name, or another domain

@@ -98,9 +98,11 @@ class S3Object:
 
         # No retries here: before an upload is repeated, somebody has to look whether it was carried out.
         once = {"total_max_attempts": 1, "mode": "standard"}
-        return boto3.client(
-            "s3", config=Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, retries=once)
-        )
+        config = Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, retries=once)
+        try:
+            return boto3.client("s3", config=config)
+        except ValueError as error:  # the address in AWS_ENDPOINT_URL is none
+            raise StateUnavailable(f"S3 cannot be asked: {error}") from error
 
     @functools.cached_property
     def _errors(self) -> tuple[type[Exception], ...]:

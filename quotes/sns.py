@@ -107,7 +107,10 @@ class Topic:
                     logger.setLevel(logging.INFO)
                 once = {"total_max_attempts": 1, "mode": "standard"}
                 config = Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, retries=once)
-                self._client = boto3.Session().client("sns", region_name=self._region, config=config)
+                try:
+                    self._client = boto3.Session().client("sns", region_name=self._region, config=config)
+                except ValueError as error:  # the address in AWS_ENDPOINT_URL is none
+                    raise TextsUnavailable(f"SNS cannot be asked: {error}.") from error
             return self._client
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from quotes.errors import StateUnavailable
 from quotes.s3_object import Refused, S3Object, Stored, Unclear
+from quotes.settings import Role
 from tests.s3 import ERROR_500, KEY, S3, SLOW_DOWN, Fault, Request, cut, drip, drop, drop_answer, error, silent
 
 pytest_plugins = ("tests.s3",)
@@ -170,6 +171,16 @@ def test_where_nobody_listens_it_is_unclear(s3_object: S3Object, aws: pytest.Mon
 
     with pytest.raises(Unclear, match=r"^S3 does not answer \(EndpointConnectionError\)$"):
         CALLS[method](s3_object)
+
+
+@pytest.mark.parametrize("method", CALLS)
+def test_with_an_endpoint_that_is_no_url_the_state_is_unavailable(aws: pytest.MonkeyPatch, method: str) -> None:
+    aws.setenv("AWS_ENDPOINT_URL", "localhost:9000")
+    role = Role("k", "s", "t", "us-east-1", endpoint="localhost:9000")
+
+    for asked_by in (None, role):
+        with pytest.raises(StateUnavailable, match=r"^S3 cannot be asked: Invalid endpoint: localhost:9000$"):
+            CALLS[method](S3Object("bucket", KEY, asked_by))
 
 
 def test_without_credentials_the_state_is_unavailable(s3: S3, aws: pytest.MonkeyPatch) -> None:

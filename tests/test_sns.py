@@ -244,6 +244,13 @@ def test_texts_leave_from_the_region_that_is_set(sns: SNS):
     assert sns.asked == [Call("Publish", ME, "text", "Transactional", "ap-south-1")]
 
 
+def test_with_an_endpoint_that_is_no_url_no_text_can_be_sent(aws: pytest.MonkeyPatch):
+    aws.setenv("AWS_ENDPOINT_URL", "localhost:9000")
+
+    with pytest.raises(TextsUnavailable, match=r"^SNS cannot be asked: Invalid endpoint: localhost:9000\.$"):
+        Topic("topic", "us-east-1").send(ME, "text")
+
+
 def test_a_process_has_one_topic():
     assert topic("A", "us-east-1") is topic("A", "us-east-1")
     assert topic("A", "us-east-1") is not topic("B", "us-east-1")
