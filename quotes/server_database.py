@@ -9,7 +9,7 @@ import functools
 import importlib.util
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from quotes.database import PeeweeDatabase
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 2  # seconds
 CONNECT_BUDGET = 3.0  # seconds, for all tries together
 STATEMENT_TIMEOUT = 3000  # milliseconds
+ANSWERS_WITHIN = 4.0  # seconds; a server that hangs ends no statement itself
 POOL_SIZE = 16  # connections of a process: as many as `serve` has threads
 IDLE_TIMEOUT = 300  # seconds, after which a connection is replaced
 
@@ -31,17 +32,19 @@ class ServerDatabase(PeeweeDatabase):
     Args:
         url: `postgresql://…` or `cockroachdb://…`; its query (`sslmode`, `sslrootcert`, …) goes to the driver.
         pool_size: Most connections of this process.
+        answers_within: Seconds that an answer may take.
 
     Raises:
         SettingError: The driver is not installed.
     """
 
-    def __init__(self, url: str, pool_size: int = POOL_SIZE) -> None:
+    def __init__(self, url: str, pool_size: int = POOL_SIZE, *, answers_within: float = ANSWERS_WITHIN) -> None:
         if importlib.util.find_spec("psycopg") is None:
             hint = "this kind of database needs psycopg: `pipenv install --categories postgres`"
             raise SettingError("DATABASE_URL", hint)
         super().__init__(url, shared=True, meaning="a server; every instance shares it")
         self._pool_size = pool_size
+        self._answers_within = answers_within
 
     def is_there(self) -> bool:
         """Connect."""
@@ -90,5 +93,28 @@ class ServerDatabase(PeeweeDatabase):
             connect_timeout=given.get("connect_timeout", CONNECT_TIMEOUT),
             options=options,
         )
+        pool._adapter.connect = functools.partial(_connected, pool._adapter.connect, self._answers_within)  # noqa: SLF001
         weakref.finalize(self, pool.close_idle)
         return pool
+
+
+def _connected(connect: Callable[..., Any], within: float, pool: Any, **parameters: Any) -> Any:
+    """Return a new connection that does not wait for ever for a server that has stopped to answer."""
+    import psycopg
+    from psycopg.pq import TransactionStatus
+
+    connection = connect(pool, **parameters)
+    wait = connection.wait
+
+    def wait_in_time(answer: Any, **others: Any) -> Any:
+        try:
+            return wait(answer, timeout=within, **others)
+        except psycopg.OperationalError:
+            if connection.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                raise
+            connection.close()
+            pool.close_idle()  # they would be asked for a sign of life one after the other
+            raise psycopg.OperationalError(f"no answer within {within:g} s") from None
+
+    connection.wait = wait_in_time
+    return connection

@@ -1,5 +1,7 @@
 """State on a server: it is found again after a restart, used within bounds, and asked again where it says so."""
 
+import os
+import signal
 import socketserver
 import tempfile
 import threading
@@ -16,7 +18,7 @@ from falcon import testing
 from quotes.database import TRIES, open_database
 from quotes.errors import StateUnavailable
 from quotes.resources import create_api
-from quotes.server_database import POOL_SIZE
+from quotes.server_database import POOL_SIZE, ServerDatabase
 from quotes.settings import Settings
 from tests.stub_upstream import Call, Upstream, good
 from tests.test_database import DAY, store, stored
@@ -170,6 +172,26 @@ def test_a_statement_that_takes_longer_than_it_may_is_an_error(postgres_url: str
     told = "The postgresql database is not usable: canceling statement due to statement timeout"
     with pytest.raises(StateUnavailable, match=f"^{told}$"):
         database.read(ask("SELECT pg_sleep(10)"))
+
+
+def test_a_server_that_stops_to_answer_is_given_up_and_asked_anew(postgres_url: str) -> None:
+    database = ServerDatabase(postgres_url, answers_within=0.5)
+    stopped: list[int] = []
+
+    def stop(db: peewee.Database) -> None:
+        stopped.append(ask("SELECT pg_backend_pid()")(db))
+        os.kill(stopped[-1], signal.SIGSTOP)
+
+    try:
+        with pytest.raises(StateUnavailable, match=r"^The postgresql database is not usable: no answer within 0\.5 s$"):
+            database.read(lambda db: (stop(db), stored(db)))
+        database.read(stop)  # on another connection, which goes back to the pool and gives no sign of life any more
+
+        assert database.write(store("words")).quote == "words"
+        assert len(set(stopped)) == 2
+    finally:
+        for process in stopped:
+            os.kill(process, signal.SIGCONT)
 
 
 def test_options_of_the_url_reach_the_driver(postgres_url: str) -> None:
