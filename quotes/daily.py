@@ -4,11 +4,12 @@ The first quote stored for a day is that day's quote, everywhere and for good; t
 read from the database is kept in memory, for it can never change.
 """
 
+import contextlib
 import datetime as dt
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from quotes.corpus import Corpus
@@ -138,10 +139,11 @@ class DailyQuotes:
         if not today.on_record:
             raise StateUnavailable("Today's quote is not on record.")
         # Earlier days get no quote any more, so a copy that has today's has all.
-        rows = self._database.read(
-            lambda db: models.latest_quotes(db, today.day, count),
-            is_final=lambda rows: bool(rows) and rows[0][0] == today.day,
-        )
+        with self._state() as database:
+            rows = database.read(
+                lambda db: models.latest_quotes(db, today.day, count),
+                is_final=lambda rows: bool(rows) and rows[0][0] == today.day,
+            )
         return [Daily(day, quote, on_record=True) for day, quote in rows]
 
     def is_stored(self, day: dt.date) -> bool:
@@ -152,10 +154,26 @@ class DailyQuotes:
         """
         from quotes import models
 
-        return self._database.read(lambda db: models.stored_quote(db, day)) is not None
+        with self._state() as database:
+            return database.read(lambda db: models.stored_quote(db, day)) is not None
+
+    @contextlib.contextmanager
+    def _state(self) -> Iterator[Database]:
+        """Give the state to ask, unless it failed a moment ago: each try holds a thread for seconds."""
+        if self._is_state_left_alone:
+            raise StateUnavailable("The state failed a moment ago, and is left alone for a while.")
+        try:
+            yield self._database
+        except StateUnavailable:
+            self._ask_state_from = self._monotonic() + STATE_LEFT_ALONE_FOR
+            raise
+
+    @property
+    def _is_state_left_alone(self) -> bool:
+        return self._monotonic() < self._ask_state_from
 
     def _decide(self, day: dt.date) -> Daily:
-        if self._monotonic() >= self._ask_state_from:
+        if not self._is_state_left_alone:
             try:
                 quote, whence = self._stored(day), "state"
                 if quote is None:
@@ -165,7 +183,6 @@ class DailyQuotes:
                         whence = "corpus" if quote.id else "upstream"
             except StateUnavailable as error:
                 self._state_is_down = True
-                self._ask_state_from = self._monotonic() + STATE_LEFT_ALONE_FOR
                 log.error("Today's quote is the corpus's pick, unrecorded: %s", error)
             else:
                 self._state_is_down = False
@@ -183,14 +200,16 @@ class DailyQuotes:
     def _stored(self, day: dt.date) -> Quote | None:
         from quotes import models
 
-        quote = self._database.read(lambda db: models.stored_quote(db, day), is_final=lambda quote: quote is not None)
+        with self._state() as database:
+            quote = database.read(lambda db: models.stored_quote(db, day), is_final=lambda quote: quote is not None)
         return self._remember(day, quote)
 
     def _store(self, day: dt.date, chosen: Quote) -> Quote:
         from quotes import models
 
         now = self._now()
-        stored = self._database.write(lambda db: models.store_quote(db, day, chosen, now))
+        with self._state() as database:
+            stored = database.write(lambda db: models.store_quote(db, day, chosen, now))
         self._remember(day, stored)
         log.info("The quote of %s is by %s.", day, stored.author)
         return stored

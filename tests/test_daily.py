@@ -186,6 +186,32 @@ def test_once_the_state_is_back_the_day_is_what_the_record_says(
     assert daily_quotes.quote_of_today() == Daily(TODAY, OTHERS, on_record=True)
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda daily_quotes: daily_quotes.quote_of(LAST_YEAR),
+        lambda daily_quotes: daily_quotes.is_stored(TODAY),
+        lambda daily_quotes: daily_quotes.latest(1),
+    ],
+    ids=["an earlier day", "health", "the feed"],
+)
+def test_a_state_that_failed_is_left_alone_by_all_who_ask(
+    make: Callable[..., DailyQuotes], tmp_path: Path, seconds: Seconds, ask: Callable[[DailyQuotes], object]
+) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/away/quotes.db")
+    daily_quotes = make(database=database)
+    with pytest.raises(StateUnavailable):
+        ask(daily_quotes)
+    (tmp_path / "away").mkdir()
+    record(database, LAST_YEAR, TODAY)
+
+    seconds.passed += STATE_LEFT_ALONE_FOR - 0.1
+    with pytest.raises(StateUnavailable):
+        ask(daily_quotes)
+    seconds.passed += 0.1
+    assert ask(daily_quotes)
+
+
 def test_the_latest_quotes_are_not_told_without_todays(
     make: Callable[..., DailyQuotes], tmp_path: Path, database: Database, corpus: Corpus, seconds: Seconds
 ) -> None:
