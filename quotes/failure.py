@@ -130,7 +130,7 @@ def _kind(error: BaseException) -> str:
 def _told(error: BaseException, secrets: Iterable[str], longest: int) -> str:
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001  # whatever an exception's own code raises
+    except BaseException:  # noqa: BLE001  # whatever an exception's own code raises
         text = "(it cannot be written as text)"
     text = redacted(text, secrets, longest)
     return f"{_kind(error)}: {text}" if text else _kind(error)

@@ -40,7 +40,7 @@ def create_handler(app: WSGI, stage: ModuleType) -> Callable[[Event, Any], Answe
         begun, told = time.perf_counter(), _Told()
         try:
             answer = adapter(event | {_TOLD: told}, context)
-        except Exception as error:  # as Zappa's handler: the client gets an answer, the stage is told
+        except BaseException as error:  # as Zappa's handler: the client gets an answer, the stage is told
             log.exception("A request failed outside the application.")
             tell_exception_handler(stage, error, event, context)
             answer = dict(_FAILED)
@@ -50,7 +50,7 @@ def create_handler(app: WSGI, stage: ModuleType) -> Callable[[Event, Any], Answe
     return handler
 
 
-def tell_exception_handler(stage: ModuleType, error: Exception, event: Event, context: Any) -> bool:
+def tell_exception_handler(stage: ModuleType, error: BaseException, event: Event, context: Any) -> bool:
     """Call the stage's `exception_handler`, where there is one; return whether the error is dealt with."""
     if not stage.EXCEPTION_HANDLER:
         return False

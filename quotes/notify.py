@@ -82,6 +82,7 @@ class Notifier:
         self._instance = instance
         self._file = file
         self._now = now
+        self._kept: dict[str, tuple[float, int]] = {}  # what stands in the file, for where that cannot be written
         self._lock = threading.Lock()
         self._sending: set[str] = set()
         self._alone_until = 0.0
@@ -161,12 +162,12 @@ class Notifier:
             kept = json.loads(self._file.read_text())
             return {str(fingerprint): (float(told), int(counted)) for fingerprint, (told, counted) in kept.items()}
         except (OSError, ValueError, TypeError, AttributeError):
-            return {}
+            return self._kept
 
     def _keep(self, known: dict[str, tuple[float, int]]) -> None:
-        newest = sorted(known.items(), key=lambda entry: entry[1][0])[-KEPT:]
+        self._kept = dict(sorted(known.items(), key=lambda entry: entry[1][0])[-KEPT:])
         with contextlib.suppress(OSError):
-            self._file.write_text(json.dumps(dict(newest)))
+            self._file.write_text(json.dumps(self._kept))
 
 
 @cache

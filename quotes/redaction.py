@@ -6,6 +6,7 @@ people who may not read those. Rather too much goes than too little; type, place
 
 import re
 from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
 
 SHORTEST_SECRET = 4  # characters; a shorter one would be found in every second word
 LONGEST = 4000  # characters that are looked at
@@ -13,18 +14,19 @@ CUT_AWAY = 64  # characters before such a cut, which may be the half of somethin
 
 _DATE = r"(?<![\d+-])(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)"
 _NAMES = (
-    r"cookie|[\w-]{0,40}(?:api[_-]?key|mashape-key|rapidapi-key|token|secret)|passw\w{0,20}|pwd|credentials?|signature|"
+    r"[\w-]{0,40}(?:api[_-]?key|mashape-key|rapidapi-key|token|secret)|passw\w{0,20}|pwd|credentials?|signature|"
     r"otp|mobile|phone"
 )
+_IS = r"['\"]?\s*[=:]\s*|['\"]\s*,\s*(?=['\"])"  # the latter in a pair, as libraries show headers
 _RULES = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
         (r"-----BEGIN [^-]*-----[^-]*(?:-----END [^-]*-----)?", "[key]"),
         (r"([a-z][a-z0-9+.-]{1,30}://)[^\s/'\"]*@", r"\1[user]@"),
         (r"\?[^\s'\"<>]{2,}", "?[query]"),
-        (r"\b(authorization['\"]?\s*[=:]\s*)(?:'[^']*'?|\"[^\"]*\"?|[^\r\n}]+)", r"\1[hidden]"),
+        (rf"\b(authorization|cookie)({_IS})(?:'[^']*'?|\"[^\"]*\"?|[^\r\n}}]+)", r"\1\2[hidden]"),
         (r"\b(bearer|basic|aws4-hmac-sha256)\s+[^\r\n'\"]+", r"\1 [token]"),
-        (rf"(?<![\w-])({_NAMES})(['\"]?\s*[=:]\s*)(?:'[^']*'?|\"[^\"]*\"?|[^\s,;&'\"\])}}]+)", r"\1\2[hidden]"),
+        (rf"(?<![\w-])({_NAMES})({_IS})(?:'[^']*'?|\"[^\"]*\"?|[^\s,;&'\"\])}}]+)", r"\1\2[hidden]"),
         (r"\beyJ[\w-]{5,}(?:\.[\w-]*)*", "[token]"),  # a JWT
         (r"(?<![\w+=-])(?=[\w+=-]*\d)(?=[\w+=-]*[a-z])[\w+=-]{20,}", "[token]"),
     )
@@ -40,9 +42,8 @@ def redacted(text: str, secrets: Iterable[str] = (), longest: int = 2000) -> str
         secrets: Values that must not appear, whatever they look like.
         longest: Most characters of the result.
     """
-    for secret in sorted(secrets, key=len, reverse=True):  # one may begin another
-        if len(secret) >= SHORTEST_SECRET:
-            text = text.replace(secret, "[secret]")
+    for secret in sorted(_written(secrets), key=len, reverse=True):  # one may begin another
+        text = text.replace(secret, "[secret]")
     is_cut = len(text) > LONGEST
     if is_cut:
         text = text[: LONGEST - CUT_AWAY]
@@ -52,3 +53,9 @@ def redacted(text: str, secrets: Iterable[str] = (), longest: int = 2000) -> str
     text = _NUMBER.sub(lambda found: found[1] or "[number]", text)
     text = text.encode(errors="replace").decode()  # half a surrogate pair is no UTF-8
     return f"{text[:longest]}…" if is_cut or len(text) > longest else text
+
+
+def _written(secrets: Iterable[str]) -> set[str]:
+    """Return secrets as they are, and as they stand in a URL."""
+    long = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
+    return {form for each in long for form in (each, quote(each, safe=""), quote(each), quote_plus(each))}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from quotes import token_key
@@ -227,11 +227,14 @@ class Instance:
             topic = Settings.alert_topic  # which is what will be told
         values = {environ.get(name, "").strip() for name in SECRETS}
         passwords = {environ.get(name, "").partition("://")[2].rpartition("@")[0].partition(":")[2] for name in SECRETS}
-        secrets = values | passwords | {unquote(password) for password in passwords}
+        queries = [parse_qsl(environ.get(name, "").partition("?")[2]) for name in SECRETS]
+        in_queries = {value for query in queries for name, value in query if _NAMES_A_SECRET.search(name)}
+        secrets = values | passwords | {unquote(password) for password in passwords} | in_queries
         region = environ.get("AWS_REGION") or "us-east-1"
         return cls(function, region, environ.get("STAGE") or function, topic, tuple(sorted(secrets - {""})))
 
 
+_NAMES_A_SECRET = re.compile("key|pass|pwd|secret|token", re.IGNORECASE)
 SECRETS = (
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",

@@ -214,8 +214,8 @@ def test_each_request_is_a_line_in_the_log_without_its_query(caplog: pytest.LogC
     assert line.endswith(" ms")
 
 
-class Broken(Exception):
-    """Be what an application raises."""
+class Broken(SystemExit):
+    """Be what an application raises; the hardest case, for it would end the process."""
 
 
 def broken(environ: dict[str, Any], start_response: Any) -> list[bytes]:

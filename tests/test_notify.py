@@ -213,7 +213,9 @@ def test_a_file_that_makes_no_sense_or_cannot_be_written_keeps_nobody_from_telli
         file = tmp_path / str(number)
         file.write_text(content)
         Notifier(instance, file).tell(raised(), "GET /", "", 60)
-    Notifier(instance, tmp_path / "no" / "folder").tell(raised(), "GET /", "", 60)
+    homeless = Notifier(instance, tmp_path / "no" / "folder")
+    for _ in range(3):
+        homeless.tell(raised(), "GET /", "", 60)
 
     assert len(told(sns)) == 5
 
@@ -289,6 +291,13 @@ class Unspeakable(Exception):
         raise ValueError
 
 
+class Final(Exception):
+    """Be an error that would end the process of who looks at it."""
+
+    def __str__(self) -> str:  # noqa: D105
+        raise SystemExit
+
+
 class Odd:
     """Be an invocation that makes trouble."""
 
@@ -303,7 +312,7 @@ def test_it_never_raises_and_leaves_the_event_to_lambda(sns: SNS, caplog: pytest
 
     answers = [
         unhandled_exceptions(Unspeakable(), {"command": "quotes.schedulers.job"}, context),
-        unhandled_exceptions(RuntimeError(), None, None),
+        unhandled_exceptions(Final(), None, None),
         unhandled_exceptions(KeyboardInterrupt(), ["no", "event"], "no context"),
         unhandled_exceptions(RuntimeError("odd"), {}, Odd()),
     ]
@@ -311,7 +320,7 @@ def test_it_never_raises_and_leaves_the_event_to_lambda(sns: SNS, caplog: pytest
     assert answers == [False] * 4
     assert [(message["route"], message["request_id"], message["exception"]) for message in told(sns, 3)] == [
         ("quotes.schedulers.job", "id", "tests.test_notify.Unspeakable: (it cannot be written as text)"),
-        ("unknown", None, "RuntimeError"),
+        ("unknown", None, "tests.test_notify.Final: (it cannot be written as text)"),
         ("unknown", None, "KeyboardInterrupt"),
     ]
     assert caplog.messages == ["An unhandled exception could not be told."]

@@ -11,7 +11,7 @@ import pytest
 
 import quotes
 from quotes.errors import SettingError
-from quotes.settings import Role, Settings
+from quotes.settings import Instance, Role, Settings
 
 PACKAGE = Path(quotes.__file__).parent
 
@@ -275,6 +275,21 @@ def test_a_function_that_is_told_no_role_has_none():
     assert Role.of_function(told) == Role("key", "secret", "token", "eu-west-1")
     for name in told:
         assert Role.of_function({other: value for other, value in told.items() if other != name}) is None
+
+
+def test_an_instance_knows_what_no_message_may_hold():
+    environ = {
+        "AWS_LAMBDA_FUNCTION_NAME": "quotes-dev",
+        "DATABASE_URL": "postgresql://me:a%2Fb@host/quotes?sslmode=require&sslpassword=c%20d",
+        "Mashape_API_Endpoint": "https://example.org/?apikey=e&count=10",
+        "X_Mashape_Key": "f",
+    }
+    instance = Instance.of_function(environ)
+
+    assert instance is not None
+    urls = {environ["DATABASE_URL"], environ["Mashape_API_Endpoint"]}
+    assert set(instance.secrets) == urls | {"a%2Fb", "a/b", "c d", "e", "f"}
+    assert "a/b" not in repr(instance)
 
 
 def test_every_setting_says_what_it_is_for():
