@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from quotes.errors import ParameterError
 
-_FORM = struct.Struct(">BQ8s8s")  # tier, number, library, query
+_FORM = struct.Struct(">Bq8s8s")  # tier, number, library, query
 _CHECKSUM = 8  # bytes
 
 
@@ -51,6 +51,8 @@ def place_of(cursor: str, library: str, query: str) -> Place:
     if len(raw) != _FORM.size + _CHECKSUM or checksum != _digest("quotes cursor", body):
         raise ParameterError("cursor", "was not issued by this service")
     tier, after, of_library, of_query = _FORM.unpack(body)
+    if after < 0:  # it is made like ours, which anybody can do
+        raise ParameterError("cursor", "is none that was given here")
     if of_library != _digest(library):
         raise ParameterError("cursor", "belongs to a library that has changed since; start again without it")
     if of_query != _digest(query):

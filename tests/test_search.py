@@ -1,5 +1,6 @@
 """Search finds what is asked for and nothing else, whatever is typed, and walking the pages gives each match once."""
 
+import base64
 import json
 import sqlite3
 import unicodedata
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from quotes import cursors
 from quotes.corpus_builder import build, built_file
 from quotes.errors import CorpusError, ParameterError, SearchUnavailable
 from quotes.highlights import marked
@@ -255,6 +257,18 @@ def test_a_cursor_of_a_library_that_has_changed_is_refused(tmp_path: Path):
 def test_a_cursor_that_was_not_made_here_is_refused(library: Library, cursor: str):
     with pytest.raises(ParameterError, match=r"^The parameter 'cursor' was not issued by this service\.$"):
         library.search(Query("love"), 5, cursor)
+
+
+@pytest.mark.parametrize("after", [b"\xff" * 8, b"\x80" + bytes(7)])
+def test_a_cursor_that_was_forged_for_a_place_that_cannot_be_is_refused(library: Library, after: bytes):
+    cursor = library.search(Query(), 5).cursor
+    assert cursor
+    raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    body = raw[:1] + after + raw[9:-8]
+    forged = base64.urlsafe_b64encode(body + cursors._digest("quotes cursor", body)).decode().rstrip("=")
+
+    with pytest.raises(ParameterError, match=r"^The parameter 'cursor' is none that was given here\.$"):
+        library.search(Query(), 5, forged)
 
 
 def test_a_cursor_with_one_character_changed_is_refused(library: Library):
