@@ -40,8 +40,8 @@ class Edges:
             raise falcon.HTTPContentTooLarge(description=f"A body may have at most {LONGEST_BODY} bytes.")
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool) -> None:
-        """Set what OWASP advises for an API, where the resource has not set its own."""
-        if resp.get_header("Content-Security-Policy") is None:
+        """Set what OWASP advises for an API, where the resource has not set its own; an error is no page either."""
+        if not succeeded or resp.get_header("Content-Security-Policy") is None:
             resp.set_header("Content-Security-Policy", NOTHING_ALLOWED)
         resp.set_header("Referrer-Policy", "no-referrer")
         if req.scheme == "https":

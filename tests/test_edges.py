@@ -46,6 +46,14 @@ def test_every_answer_forbids_a_browser_what_it_is_not_for(
     assert "Strict-Transport-Security" not in answer.headers
 
 
+@pytest.mark.parametrize("query", ["date=9999-12-31", "quote=none", "show=all"])
+def test_an_error_of_the_page_is_no_page(client: testing.TestClient, query: str):
+    answer = client.simulate_get("/", query_string=query, headers={"Accept": "text/html"})
+
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert {name: answer.headers.get(name) for name in OF_EVERY_ANSWER} == OF_EVERY_ANSWER
+
+
 def test_only_what_came_by_https_says_that_the_host_has_https(client: testing.TestClient):
     assert client.simulate_get("/daily", protocol="https").headers["Strict-Transport-Security"] == "max-age=31536000"
 
