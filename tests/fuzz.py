@@ -26,6 +26,8 @@ from hypothesis import strategies as st
 
 from quotes.edges import NOTHING_ALLOWED
 from quotes.resources import create_api
+from quotes.search import Query
+from quotes.service import Service
 from quotes.settings import Settings
 from tests.test_import import server
 
@@ -51,10 +53,12 @@ PATHS = [
     "/quotes",
     "/authors",
 ]
-PATHS += ["/categories", "/feed.atom", "/async-failure", "/nowhere", "/docs/docs.js", "/quotes/c9026b5e"]
+PATHS += ["/categories", "/feed.atom", "/async-failure", "/docs/docs.js", "/docs/swagger-ui.css", "/quotes/c9026b5e"]
+PATHS += ["/static/page.js", "/static/style.css", "/static/icon.svg"]
+NOWHERE = ["/nowhere", "/static/nothing.js", "/docs/nothing.js", "/static/..%2fpage.py", "/quotes/none"]
 METHODS = ["GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "WEBSOCKET"]
 NAMES = ["type", "date", "format", "category", "author", "min_length", "max_length", "count", "mobile", "otp"]
-NAMES += ["q", "limit", "cursor", "theme", "width", "x", "", "type[]", "TYPE"]
+NAMES += ["q", "limit", "cursor", "highlight", "theme", "width", "show", "quote", "v", "x", "", "type[]", "TYPE"]
 VALUES = [
     "daily",
     "random",
@@ -74,16 +78,19 @@ VALUES += ["%00", "%FF", "%C3%A9", "%ED%A0%80", "%", "%zz", "+", "'; DROP TABLE"
 
 GOOD = ["type=daily", "type=random", "format=text", "format=svg", "count=3", "author=jane+austen", "date=2026-11-21"]
 GOOD += ["mobile=919028012345", "mobile=%2B1+202+555+0143", "otp=482913", "category=love", "max_length=90", "q=hope"]
+GOOD += ["q=%22to+be%22", "limit=7", "highlight=1", "theme=dark", "width=240", "show=random", "quote=c9026b5e"]
+GOOD += [f"q=love&cursor={Service.of(Settings()).library.search(Query('love'), 1).cursor}"]
 
 anything = st.text(st.characters(max_codepoint=0xFF), max_size=40)  # any bytes, as PEP 3333 has them
 header_text = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=40)
 values = st.sampled_from(VALUES) | anything | st.integers(1, 400).map(lambda n: n * "a")
 pairs = st.tuples(st.sampled_from(NAMES) | anything, values).map("=".join)
 queries = st.lists(pairs, max_size=4).map("&".join) | anything
-paths = st.sampled_from(PATHS) | anything | st.tuples(st.sampled_from(PATHS), anything).map("".join)
+paths = st.sampled_from(PATHS + NOWHERE) | anything | st.tuples(st.sampled_from(PATHS), anything).map("".join)
 types = st.sampled_from(["application/json", "application/x-www-form-urlencoded", "text/plain", "multipart/form-data"])
 tags = st.sampled_from(['"c9026b5e"', "*", 'W/"x"', '"', "", ",,,", '"a", "b"', "7fe65d584faf34f51db6e7c1808b0f1c"])
-accepts = st.sampled_from(
+pages = st.just("text/html,application/xhtml+xml,*/*;q=0.8")
+accepts = pages | st.sampled_from(
     [
         "*/*",
         "*/*",
@@ -127,8 +134,13 @@ leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_s
 members = st.dictionaries(
     st.sampled_from(NAMES) | st.text(max_size=5), leaves | st.lists(leaves, max_size=3), max_size=4
 )
+good = st.lists(st.sampled_from(GOOD), max_size=3).map("&".join)
 bodies = (
     st.binary(max_size=100)
+    | good.map(str.encode)
+    | st.fixed_dictionaries({"mobile": st.just("+919028012345")}, optional={"otp": st.just("482913")})
+    .map(json.dumps)
+    .map(str.encode)
     | queries.map(lambda query: query.encode("latin-1"))
     | members.map(lambda given: json.dumps(given).encode())
     | st.sampled_from(
@@ -181,7 +193,7 @@ asked = st.builds(
     Fuzzed,
     st.sampled_from(["GET"] * 6 + ["HEAD", "POST", "POST", "OPTIONS"]),
     st.sampled_from(PATHS),
-    st.lists(st.sampled_from(GOOD), max_size=3).map("&".join) | queries,
+    good | queries,
     st.fixed_dictionaries({}, optional={"HTTP_ACCEPT": accepts, "HTTP_IF_NONE_MATCH": tags, "CONTENT_TYPE": types}),
     st.just(b"") | bodies,
     st.none(),
@@ -354,15 +366,15 @@ def gunicorn(folder: Path) -> Iterator[int]:
 
 
 def main() -> int:
-    """Run it, and print what was answered; 1 where memory grew."""
+    """Run it, and print what was answered; 1 where memory grew, an answer was slow or a path was answered well never."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__.splitlines()[0])
-    parser.add_argument("--requests", type=int, default=50_000, help="to the application (default: 50,000)")
+    parser.add_argument("--requests", type=int, default=50_000, help="default: 50,000; few miss some path")
     parser.add_argument("--raw", type=int, default=500, help="to a gunicorn, over sockets (default: 500)")
     options = parser.parse_args()
     logging.disable()
     with tempfile.TemporaryDirectory(prefix="quotes-fuzz-") as folder:
-        app = create_api(Settings(database_url=f"sqlite:///{folder}/quotes.db"))
-        statuses, memory, slowest, seconds = fuzz(app, options.requests)
+        app = create_api(Settings(database_url=f"sqlite:///{folder}/quotes.db", diagnostics=True))
+        statuses, reached, memory, slowest, seconds = fuzz(app, options.requests)
         with gunicorn(Path(folder)) as port:
             raw = fuzz_raw(port, options.raw)
     for kind, counted in (("application", statuses), ("gunicorn", raw)):
@@ -371,17 +383,20 @@ def main() -> int:
     print(f"slowest answer {slowest * 1000:.0f} ms, {seconds:.0f} s in all")
     told = " ".join(f"{size / MEBIBYTE:.1f}" for size in memory)
     print(f"resident memory after each tenth: {told} MiB; +{MAY_GROW / MEBIBYTE:.0f} from first to last is allowed")
-    return int(memory[-1] - memory[0] > MAY_GROW or slowest > SLOWEST)
+    if missed := sorted(set(PATHS) - reached):
+        print(f"never answered well: {', '.join(missed)}")
+    return int(memory[-1] - memory[0] > MAY_GROW or slowest > SLOWEST or bool(missed))
 
 
-def fuzz(app: Callable[..., Any], number: int) -> tuple[Counter[int], list[int], float, float]:
+def fuzz(app: Callable[..., Any], number: int) -> tuple[Counter[int], set[str], list[int], float, float]:
     """Ask an application.
 
     Returns:
-        How often each status was answered, bytes of resident memory after each tenth, seconds of the slowest answer
-        and of all together.
+        How often each status was answered, the paths that were answered well, bytes of resident memory after each
+        tenth, seconds of the slowest answer and of all together.
     """
     statuses: Counter[int] = Counter()
+    reached: set[str] = set()
     memory: list[int] = []
     slowest, begun = 0.0, time.monotonic()
 
@@ -401,12 +416,14 @@ def fuzz(app: Callable[..., Any], number: int) -> tuple[Counter[int], list[int],
         slowest = max(slowest, time.perf_counter() - asked)
         check(answer, request.method)
         statuses[answer.status] += 1
+        if answer.status < 300 and request.method in ("GET", "POST"):
+            reached.add(request.path)
 
     while statuses.total() < number:
         ask()
         if statuses.total() >= number * (len(memory) + 1) // 10:
             memory.append(psutil.Process().memory_info().rss)
-    return statuses, memory, slowest, time.monotonic() - begun
+    return statuses, reached, memory, slowest, time.monotonic() - begun
 
 
 def fuzz_raw(port: int, number: int) -> Counter[int]:
