@@ -8,6 +8,8 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
+from quotes.redaction import unrouted
+
 FORMAT = '%(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms %({quotes.whence}e)s'
 
 
@@ -18,8 +20,10 @@ class AccessLog(Logger):
         """Return what a line is made of (gunicorn's settings, `access_log_format`)."""
         atoms: Any = super().atoms(resp, req, environ, request_time)
         path = environ["RAW_URI"].partition("?")[0]
+        if not environ.get("quotes.route"):
+            path = unrouted(path)
         atoms["r"] = f"{environ['REQUEST_METHOD']} {path} {environ['SERVER_PROTOCOL']}"
-        atoms["q"] = ""
+        atoms["U"], atoms["q"] = path, ""
         atoms["f"] = atoms["{referer}i"] = str(environ.get("HTTP_REFERER", "-")).partition("?")[0]
         for name in ("{raw_uri}e", "{query_string}e", "{http_referer}e"):
             atoms[name] = "-"

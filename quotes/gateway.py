@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import apig_wsgi
 
@@ -158,6 +158,6 @@ def _write_line(event: Event, answer: Answer, seconds: float, told: _Told) -> No
 
 
 def _unrouted(path: str) -> str:
-    from quotes.redaction import redacted
+    from quotes.redaction import unrouted
 
-    return quote(redacted(unquote(path), longest=200), safe="/[]")
+    return unrouted(path)

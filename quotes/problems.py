@@ -63,7 +63,7 @@ def _not_found(req: falcon.Request, resp: falcon.Response, error: Exception, par
 
 
 def _unavailable(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
-    log.error("%s %s: %s", req.method, req.path, error)
+    log.error("%s %s: %s", req.method, req.uri_template, error)
     detail = "The data for this cannot be read right now; try again in a few seconds."
     raise falcon.HTTPServiceUnavailable(description=detail, retry_after=RETRY_AFTER) from error
 
@@ -91,12 +91,12 @@ def _too_many_codes(req: falcon.Request, resp: falcon.Response, error: Exception
 
 
 def _not_set_up(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
-    log.error("%s %s: %s", req.method, req.path, error)
+    log.error("%s %s: %s", req.method, req.uri_template, error)
     raise falcon.HTTPServiceUnavailable(title="Not Set Up", description=str(error)) from error
 
 
 def _not_sent(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
-    log.error("%s %s: %s", req.method, req.path, error)
+    log.error("%s %s: %s", req.method, req.uri_template, error)
     detail = "The text cannot be sent right now; try again in a few seconds."
     raise falcon.HTTPServiceUnavailable(description=detail, retry_after=RETRY_AFTER) from error
 

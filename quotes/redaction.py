@@ -6,7 +6,7 @@ people who may not read those. Rather too much goes than too little; type, place
 
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 SHORTEST_SECRET = 4  # characters; a shorter one would be found in every second word
 LONGEST = 4000  # characters that are looked at
@@ -53,6 +53,15 @@ def redacted(text: str, secrets: Iterable[str] = (), longest: int = 2000) -> str
     text = _NUMBER.sub(lambda found: found[1] or "[number]", text)
     text = text.encode(errors="replace").decode()  # half a surrogate pair is no UTF-8
     return f"{text[:longest]}…" if is_cut or len(text) > longest else text
+
+
+def unrouted(path: str) -> str:
+    """Return what a log may tell of a path that is none of ours: it may be a query that lost its mark.
+
+    Args:
+        path: The path, percent-encoded or not.
+    """
+    return quote(redacted(unquote(path), longest=200), safe="/[]")
 
 
 def _written(secrets: Iterable[str]) -> set[str]:

@@ -58,6 +58,7 @@ def test_the_log_tells_paths_and_no_query(
         statuses = [
             send(port, f"GET {asked} HTTP/1.1", f"Referer: http://localhost/?from={asked}"),
             send(port, f"GET {asked}%20 6543 21 HTTP/1.1"),  # no request at all
+            send(port, "GET /subscribe%3Fmobile=919028012345&otp=123456/9028012345 HTTP/1.1"),
             send(port, "GET / HTTP/1.1"),
         ]
         process.terminate()
@@ -65,7 +66,7 @@ def test_the_log_tells_paths_and_no_query(
         err = process.stderr.read()
     out = capfd.readouterr().out
 
-    assert statuses == [400, 400, 200]
+    assert statuses == [400, 400, 404, 200]
     assert re.fullmatch(line, out.splitlines()[0])
     assert out.splitlines()[-1].endswith(another)
     assert "Invalid request from ip=127.0.0.1" in err
