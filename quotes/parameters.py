@@ -87,8 +87,10 @@ def checked(name: str, value: str) -> str:
     """Return a parameter's value as it is.
 
     Raises:
-        ParameterError: It holds control characters, or is empty, if only of spaces, or too long.
+        ParameterError: It was not UTF-8, holds control characters, or is empty, if only of spaces, or too long.
     """
+    if "\N{REPLACEMENT CHARACTER}" in value:  # what API Gateway hands on in the place of such bytes
+        raise ParameterError(name, "is not UTF-8")
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in value):
         raise ParameterError(name, "holds control characters")
     if not value.strip():
