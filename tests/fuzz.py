@@ -343,6 +343,8 @@ def check_raw(answer: Answered) -> None:
     assert answer.status < 500 or answer.status == 501, answer  # RFC 9112, section 6.1: a coding that is not understood
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["content-security-policy"]
+    assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers.get("server", "gunicorn") == "gunicorn"
     if answer.status >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
