@@ -7,7 +7,11 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from requests.auth import AuthBase
 
-from deploy import keys
+from deploy import environment, keys, stage
+from deploy.stage import StageError
+from quotes import tokens
+
+LIFE = 300  # seconds, of a token: longer than looking takes
 
 
 class Header(AuthBase):
@@ -46,14 +50,31 @@ class Signature(AuthBase):
         return request
 
 
+def bearer(token: str) -> AuthBase:
+    """Return what lets a request bear a token.
+
+    Args:
+        token: It.
+    """
+    return Header("Authorization", f"Bearer {token}")
+
+
 def of_deployer(cli: Any) -> AuthBase | None:
-    """Return what lets the deployer into a stage; None where everybody comes in.
+    """Return what lets the deployer into a stage; None where everybody comes in, or he has no key to sign tokens with.
 
     Args:
         cli: Zappa's command line, with the settings of a deployed stage loaded.
+
+    Raises:
+        StageError: The stage lacks the key of tokens, or has one that is not usable.
     """
     if cli.iam_authorization:
         return Signature(cli.zappa.boto_session)
+    if stage.takes_tokens(cli):
+        settings = environment.settings(cli, environment.stored(cli.zappa.boto_client("s3"), cli) or {})
+        if not settings.jwt_key:
+            raise StageError(f"Nobody is let in without QUOTES_JWT_KEY: `make setup STAGE={cli.api_stage}` first.")
+        return bearer(tokens.made(settings, "smoke", LIFE)) if settings.jwt_algorithm == "HS256" else None
     if cli.api_key_required:
         return Header("x-api-key", keys.for_smoke(cli))
     return None

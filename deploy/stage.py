@@ -14,6 +14,7 @@ from zappa.cli import ZappaCLI
 
 SETTINGS = Path(__file__).parent.parent / "zappa_settings.json"
 EXAMPLE_BUCKET = "quotes-example"
+AUTHORIZER = "quotes.authorizer.authorize"
 EXAMPLE_ACCOUNT = "123456789012"  # AWS's own, in its documentation
 
 
@@ -61,6 +62,24 @@ def make_ones_own(account: str, region: str) -> str | None:
     unfinished.write_text(own, encoding="utf-8")
     unfinished.replace(SETTINGS)
     return bucket
+
+
+def has_authorizer(cli: Any) -> bool:
+    """Tell whether an authorizer decides who comes in; where signatures are asked for as well, Zappa leaves it out.
+
+    Args:
+        cli: Zappa's command line, with the stage's settings loaded.
+    """
+    return bool(cli.authorizer) and not cli.iam_authorization
+
+
+def takes_tokens(cli: Any) -> bool:
+    """Tell whether that is ours, which checks bearer tokens.
+
+    Args:
+        cli: Zappa's command line, with the stage's settings loaded.
+    """
+    return has_authorizer(cli) and cli.authorizer.get("function") == AUTHORIZER
 
 
 def is_deployed(cli: Any) -> bool:

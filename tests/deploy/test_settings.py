@@ -15,7 +15,7 @@ from deploy.policy import filled_in
 from deploy.stage import SETTINGS, StageError, loaded
 from quotes.settings import Settings, variables
 
-OTHERS = ("production", "dev_key", "dev_iam", "dev_trace", "dev_vpc")
+OTHERS = ("production", "dev_key", "dev_iam", "dev_auth", "dev_trace", "dev_vpc")
 TOPICS = {"dev": "DailyQuoteSubscription"} | {name: f"DailyQuoteSubscription-{name}" for name in OTHERS}
 STAGES = tuple(json.loads(SETTINGS.read_text(encoding="utf-8")))
 

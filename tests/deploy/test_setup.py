@@ -1,10 +1,6 @@
 """Setting an account up, where the emulated one cannot play what AWS does; the rest is in tests/aws/."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,9 +9,6 @@ from botocore.stub import Stubber
 
 from deploy.setup import _make_bucket
 from deploy.stage import StageError
-from tests.deploy.test_package import clone
-from tests.test_authorizer import RSA, public
-from tests.test_token_key import NO_P256, NO_SECRET
 
 MINE = {"Bucket": "mine", "ExpectedBucketOwner": "111122223333"}
 
@@ -68,34 +61,3 @@ def test_a_bucket_of_another_region_is_said_to_be(s3: Any, aws: Stubber):
 
     with pytest.raises(StageError, match=r"^The bucket mine is in us-east-1, the stage in eu-west-1: "):
         _make_bucket(s3, "mine", "eu-west-1", "111122223333")
-
-
-ASKING = """
-import json, sys
-
-from deploy.setup import local_environment
-from deploy.stage import StageError
-
-try:
-    print(json.dumps(local_environment("dev", {"QUOTES_JWT_ALGORITHM": sys.argv[1]})[1]))
-except StageError as error:
-    print(error)
-"""
-
-
-@pytest.mark.parametrize(
-    ("algorithm", "told"),
-    [
-        ("RS256", json.dumps({"QUOTES_JWT_KEY": public(RSA)})),
-        ("ES256", f"deploy/environment.dev.json: QUOTES_JWT_KEY: {NO_P256}"),
-        ("HS256", f"deploy/environment.dev.json: QUOTES_JWT_KEY: {NO_SECRET}"),
-    ],
-)
-def test_a_key_has_to_fit_the_algorithm_of_the_stage(tmp_path: Path, algorithm: str, told: str):
-    clone(tmp_path)
-    (tmp_path / "deploy" / "environment.dev.json").write_text(json.dumps({"QUOTES_JWT_KEY": public(RSA)}))
-
-    python = [sys.executable, "-c", ASKING, algorithm]
-    asked = subprocess.run(python, cwd=tmp_path, env={}, capture_output=True, text=True, check=True)
-
-    assert asked.stdout == f"{told}\n"
