@@ -45,6 +45,7 @@ RUN_BY = {
     "tests/aws/test_life.py": r"(make (setup|deploy|undeploy)|zappa|source|eval) .*",
     "tests/aws/test_keys.py": r"make (key|keys|revoke) .*",
     "tests/aws/test_iam.py": r"\.venv/bin/python examples/signed_request\.py .*",
+    "tests/aws/test_auth.py": r"export QUOTES_JWT_KEY=.*|token=.*|curl --header .*/dev_auth/daily",
     "tests/aws/test_dead_letters.py": r"make (dead-letters|retry) .*",
     "test_gunicorn_is_started_as_the_readme_says": r"\.venv/bin/gunicorn .*",
 }
