@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,19 @@ from tests.aws.account import Account
 from tests.aws.stages import Stage, run
 
 README = (SETTINGS.parent / "README.md").read_text(encoding="utf-8")
-METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "POST")
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+STRANGE = (
+    "/no/such/path",
+    "",
+    "/",
+    "//daily",
+    "/daily/",
+    "/daily%2F",
+    "/../dev/daily",
+    "/%2e%2e/daily",
+    "/daily;a=b",
+    "/*",
+)
 
 
 @contextlib.contextmanager
@@ -33,18 +46,24 @@ def deployed(account: Account, project: Path, name: str) -> Iterator[tuple[Stage
     assert of_stage == []
 
 
-def every_request() -> list[tuple[str, str]]:
-    """Return path and method of everything that the application knows, and of something that it does not."""
-    paths = {re.sub(r"\{\w+\}", "x", route.path) for route in inspect.inspect_app(api).routes}
-    return [(path, method) for path in sorted(paths | {"/no/such/path"}) for method in METHODS]
-
-
 def answers(stage: Stage, *options: str) -> set[tuple[int, bytes]]:
-    """Ask for everything; return what was answered, in so far as it differs."""
+    """Ask for all that the application knows, and for what nobody does; return what was answered, if it differs.
+
+    Args:
+        stage: Where.
+        options: Of curl, which asks for all paths in one process.
+    """
+    paths = {re.sub(r"\{\w+\}", "x", route.path) for route in inspect.inspect_app(api).routes} | set(STRANGE)
     found = set()
-    for path, method in every_request():
-        answer = stage.curl(path, *(("--head",) if method == "HEAD" else ("--request", method)), *options)
-        found.add((answer.status, answer.body or b"HEAD"))
+    for method in METHODS:
+        way = ("--head",) if method == "HEAD" else ("--request", method)
+        with tempfile.TemporaryDirectory() as folder:
+            files = {Path(folder, str(number)): path for number, path in enumerate(sorted(paths))}
+            asked = [word for file, path in files.items() for word in ("--output", str(file), f"{stage.url}{path}")]
+            ended = stage.account.curl("--path-as-is", *way, *options, "--write-out", "%{http_code}\n", *asked)
+            assert ended.returncode == 0, ended.stderr
+            bodies = [file.read_bytes() if method != "HEAD" and file.exists() else b"HEAD" for file in files]
+            found |= set(zip(map(int, ended.stdout.split()), bodies, strict=True))
     return found
 
 
