@@ -57,11 +57,12 @@ def listed(name: str) -> Iterator[str]:
     cli = _stage_with_keys(name)
     try:
         plan = _found_plan(cli)
+        bound = _bound(cli, plan) if plan else set()
         if plan:
             yield _told(plan)
         for key in sorted(_keys(cli), key=lambda key: str(key["name"])):
             who, made = key["name"].partition(":")[2], f"{key['createdDate']:%Y-%m-%d}"
-            is_open = key["enabled"] and plan and key["id"] in _bound(cli, plan)
+            is_open = key["enabled"] and key["id"] in bound
             yield f"{who}  made {made}{'' if is_open else ', opens nothing'}"
     except (BotoCoreError, ClientError) as error:
         raise StageError(f"AWS: {error}") from error
