@@ -66,9 +66,9 @@ def token(stage: Stage, headers: dict[str, Any] | None = None, **others: Any) ->
     return jwt.encode(claims(**others), key(stage), "HS256", headers)
 
 
-def bearing(value: str, scheme: str = "Bearer") -> tuple[str, str]:
+def bearing(value: str) -> tuple[str, str]:
     """Return the options of curl with which a request bears a token."""
-    return "--header", f"Authorization: {scheme} {value}"
+    return "--header", f"Authorization: Bearer {value}"
 
 
 def requests(stage: Stage) -> int:
@@ -124,8 +124,19 @@ def test_without_a_token_everything_is_refused_and_the_function_sees_nothing(sta
     before = invocations(stage)
 
     assert answers(stage) == UNAUTHORIZED
-    for value in ("", "Bearer", "Basic YWxpY2U6eA==", token(stage), f"Bearer {token(stage)} x"):
+    for value in (
+        "",
+        "Bearer",
+        "Basic YWxpY2U6eA==",
+        token(stage),
+        f"Bearer {token(stage)} x",
+        f"Bearer\t{token(stage)}",
+    ):
         assert stage.curl("/daily", "--header", f"Authorization: {value}").status == 401
+    for name in ("X-Authorization", "Proxy-Authorization", "X-Amz-Security-Token", "x-api-key"):
+        assert stage.curl("/daily", "--header", f"{name}: Bearer {token(stage)}").status == 401
+    for path in (f"/daily?Authorization=Bearer%20{token(stage)}", f"/daily?access_token={token(stage)}"):
+        assert stage.curl(path).status == 401
     assert invocations(stage) == before
 
 
@@ -136,8 +147,8 @@ def test_with_a_token_everything_works(stage: Stage):
     assert [answer.status for answer in found.values()] == [200, 200, 200, 200, 404]
     assert found["/daily"].json["date"] == time.strftime("%Y-%m-%d", time.gmtime())
     assert not {401, 403} & {status for status, _ in answers(stage, *bearer)}
-    for scheme in ("bearer", "BEARER", "bEaReR  "):
-        assert stage.curl("/daily", *bearing(token(stage), scheme)).status == 200
+    for name, scheme in (("authorization", "bearer"), ("AUTHORIZATION", "BEARER"), ("Authorization", "bEaReR  ")):
+        assert stage.curl("/daily", "--header", f"{name}: {scheme} {token(stage)}").status == 200
 
 
 def test_the_readmes_commands_make_a_token_and_ask_with_it(stage: Stage, tmp_path: Path):
