@@ -15,7 +15,7 @@ from quotes.answers import NO_STORE, etag_of, send, send_cacheable, vary
 from quotes.daily import Daily
 from quotes.errors import ParameterError, QuoteNotFound, StateUnavailable
 from quotes.representations import MEDIA_TYPES
-from quotes.search import Query, Terms, terms_of
+from quotes.search import Query, terms_of
 from quotes.service import Service
 from quotes.settings import Settings
 
@@ -128,13 +128,9 @@ class PageResource:
         q = parameters.text(given, "q")
         if q is None:
             return None
-        try:
-            terms = terms_of(q)
-        except ParameterError:  # a program is told of its mistake; who typed "?!" has found nothing
-            return Found(q, Terms((), is_open=False), (), 0, None)
         page = self._service.library.search(Query(q), RESULTS, given.get("cursor"))
         following = urlencode({"q": q, "cursor": page.cursor}) if page.cursor else None
-        return Found(q, terms, page.quotes, page.total, following)
+        return Found(q, terms_of(q), page.quotes, page.total, following)
 
     def _base(self, req: falcon.Request) -> str:
         return self._settings.public_url or req.prefix
