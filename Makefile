@@ -52,7 +52,7 @@ test: install ## check format, lint and types, and run every test (ten minutes; 
 	$(RUN) -m ruff format --check
 	$(RUN) -m ruff check
 	$(RUN) -m mypy
-	$(RUN) -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(RUN) -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 
 bench: install ## benchmark; writes docs/benchmarks.md (ten minutes; needs wrk)
 	$(RUN) -m bench

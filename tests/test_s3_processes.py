@@ -167,7 +167,7 @@ def expected_days(number: int) -> list[tuple[str, str]]:
 
 @pytest.mark.timeout(300)
 def test_eight_processes_write_at_once(s3: S3, start: Callable[[int], Writers]) -> None:
-    number = scaled(200, 50)
+    number = scaled(200, 20)
     with sampling(s3):
         writers = start(number)
         while writers.are_running():
@@ -180,7 +180,7 @@ def test_eight_processes_write_at_once(s3: S3, start: Callable[[int], Writers]) 
 
 @pytest.mark.timeout(300)
 def test_processes_are_killed_at_random_and_s3_fails_at_random(s3: S3, start: Callable[[int], Writers]) -> None:
-    number, kills = scaled(200, 50), scaled(40, 10)
+    number, kills = scaled(200, 20), scaled(40, 5)
     draw = random.Random(SEED)
     kill_after = sorted(draw.sample(range(PROCESSES * number * 3 // 4), kills))
     anything = {ERROR_500: 0.03, SLOW_DOWN: 0.03, drop: 0.02, drop_answer: 0.04, silent: 0.005}
@@ -203,6 +203,9 @@ def test_processes_are_killed_at_random_and_s3_fails_at_random(s3: S3, start: Ca
 
 def be_instance(is_warm: bool, together: Barrier, answers: "SimpleQueue[tuple[int, str, bytes]]") -> None:
     """Be one instance, at midnight: its scheduler and three requests ask for the day at once."""
+    import boto3  # noqa: F401  # eight processes that import at once take longer than S3 is waited for
+    import requests  # noqa: F401
+
     client = testing.TestClient(create_api(Settings.from_environ()))
     if is_warm:
         health = client.simulate_get("/health").json
@@ -212,7 +215,7 @@ def be_instance(is_warm: bool, together: Barrier, answers: "SimpleQueue[tuple[in
         scheduled = pool.submit(set_quote_of_the_day, {}, None)
         for request in [pool.submit(client.simulate_get, "/daily") for _ in range(3)]:
             answer = request.result()
-            answers.put((answer.status_code, answer.headers["ETag"], answer.content))
+            answers.put((answer.status_code, answer.headers.get("etag", ""), answer.content))
         scheduled.result()
 
 
@@ -242,10 +245,11 @@ def test_eight_instances_have_one_quote_a_day(
         for instance in instances:
             instance.join()
 
-    [(status, _, body)] = given
+    [(status, etag, body)] = given
     answer = json.loads(body)
     assert len(upstream.requests) > 1  # so there was something to agree on
     assert status == 200
+    assert etag  # it is on record
     with opened(s3.body) as db:
         assert db.execute("SELECT quote, day FROM daily_quote").fetchall() == [(answer["quote"], answer["date"])]
     assert answer["quote"].startswith("Upstream quote number ")

@@ -1,6 +1,7 @@
 """`zappa_settings.json`: every stage says what it has to, and names nothing that is not there."""
 
 import ast
+import functools
 import importlib
 import importlib.util
 import json
@@ -29,10 +30,13 @@ def _a_laptop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(SETTINGS.parent)
 
 
+_loaded_once = functools.cache(loaded)  # half a second each
+
+
 @pytest.fixture(params=STAGES)
 def stage(request: pytest.FixtureRequest) -> Any:
     """Return each stage in turn, as Zappa's command line loads it."""
-    return loaded(request.param)
+    return _loaded_once(request.param)
 
 
 def dotted_paths(config: dict[str, Any]) -> Iterator[str]:
