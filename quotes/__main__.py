@@ -13,11 +13,12 @@ from typing import Any
 from quotes import __version__, parameters, tokens
 from quotes.corpus import EMBEDDED
 from quotes.database import Database, open_database
-from quotes.errors import CorpusError, ParameterError, QuotesError, SettingError, StateUnavailable, TokenError
+from quotes.errors import CorpusError, ParameterError, QuotesError, SettingError, TokenError
 from quotes.parameters import MOST_AT_ONCE
 from quotes.representations import TEXT, represent, represent_many
 from quotes.service import Service
-from quotes.settings import OWN_LIBRARY, Settings, database_url, unknown
+from quotes.setting_values import database_url
+from quotes.settings import OWN_LIBRARY, Settings
 
 LONGEST_TOKEN = 366 * 24 * 60 * 60  # seconds
 
@@ -284,51 +285,13 @@ def _token(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _check(settings: Settings, options: argparse.Namespace) -> int:
-    service = Service.of(settings)
-    findings = [
-        ("settings", True, _settings()),
-        *(look(service) for look in (_corpus, _database, _upstream)),
-    ]
-    for name, is_well, text in findings:
+    from quotes.check import findings
+
+    is_all_well = True
+    for name, is_well, text in findings(settings):
         print(f"{'ok   ' if is_well else 'WRONG'}  {name:<9} {text}")
-    return 0 if all(is_well for _, is_well, _ in findings) else 1
-
-
-_DATABASE_HINT = (
-    "Look at DATABASE_URL: a SQLite file needs a folder that exists and can be written, a server or S3 has to be "
-    "reachable with the credentials given."
-)
-_Finding = tuple[str, bool, str]
-
-
-def _settings() -> str:
-    names = ", ".join(unknown())
-    return f"every value is usable{f'; there is no setting called {names}' if names else ''}"
-
-
-def _corpus(service: Service) -> _Finding:
-    try:
-        return "corpus", True, f"{service.corpus.size} quotes"
-    except QuotesError as error:
-        return "corpus", False, str(error)
-
-
-def _database(service: Service) -> _Finding:
-    database = service.database
-    try:
-        today = "on record" if service.daily.is_stored(service.daily.today()) else "not decided yet"
-    except StateUnavailable as error:
-        return "database", False, f"{str(error).rstrip('.')}. {_DATABASE_HINT}"
-    return "database", True, f"{database.kind}: {database.meaning}; today's quote is {today}"
-
-
-def _upstream(service: Service) -> _Finding:
-    if service.upstream is None:
-        return "upstream", True, "none set (Mashape_API_Endpoint): the corpus answers"
-    if service.upstream.random():
-        return "upstream", True, "it answers"
-    reason = f"{service.upstream.error}. The corpus answers meanwhile; look at Mashape_API_Endpoint and X_Mashape_Key."
-    return "upstream", False, reason
+        is_all_well &= is_well
+    return 0 if is_all_well else 1
 
 
 if __name__ == "__main__":

@@ -4,168 +4,20 @@ Nothing here connects to anything. AWS credentials are no settings of ours: boto
 """
 
 import datetime as dt
-import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from urllib.parse import parse_qsl, unquote
 
-from quotes import token_key
+from quotes import setting_values, token_key
 from quotes.errors import SettingError
-from quotes.phone import REGIONS
 
-DATABASE_SCHEMES = ("sqlite", "s3", "postgresql", "cockroachdb")
-SMS = ("console", "sns")
 OWN_LIBRARY = "library.jsonl"  # in the working directory; the corpus where it is there and no other is named
+SMS = ("console", "sns")
 TASK_SERVICES = ("lambda", "sns")
-SHORTEST_SECRET = 32  # characters
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-
-
-def _text(value: str) -> str:
-    if not (value.isascii() and value.isprintable()):
-        raise ValueError("holds characters other than printable ASCII")
-    return value
-
-
-def _split(url: str) -> SplitResult:
-    """Split a URL; what is wrong with it is not told in detail, for it may hold a password."""
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018  # it is checked when it is asked for
-    except ValueError:
-        raise ValueError("is not a URL; '/', ':', '@', '[' and ']' in a password have to be percent-encoded") from None
-    return parts
-
-
-def _http_url(value: str) -> str:
-    parts = _split(_text(value))
-    if parts.scheme not in ("http", "https") or not parts.hostname or " " in value:
-        raise ValueError("is not an http:// or https:// URL")
-    return value
-
-
-def database_url(value: str) -> str:
-    """Return a URL that `database.py` understands.
-
-    Raises:
-        ValueError: It does not; the text says why, without the URL, which may hold a password.
-    """
-    parts = _split(value)
-    if parts.scheme not in DATABASE_SCHEMES:
-        raise ValueError(f"starts with none of {', '.join(f'{scheme}://' for scheme in DATABASE_SCHEMES)}")
-    if "\0" in unquote(value):
-        raise ValueError("holds a NUL")
-    if parts.scheme == "s3" and not (parts.netloc and parts.path.strip("/")):
-        raise ValueError("needs a bucket and a key: s3://bucket/quotes.db")
-    if parts.scheme == "sqlite" and (parts.netloc or parts.path in ("", "/", "/:memory:")):
-        raise ValueError("needs a file: sqlite:///quotes.db (relative) or sqlite:////srv/quotes.db (absolute)")
-    if parts.scheme not in ("sqlite", "s3") and not (parts.hostname or parts.query) or not parts.path.strip("/"):
-        raise ValueError(f"needs a host and a database name: {parts.scheme}://user:password@host/name")
-    return value
-
-
-def _timezone(value: str) -> dt.tzinfo:
-    if value.upper() == "UTC":
-        return dt.UTC
-    try:
-        return ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{value!r} is not an IANA time zone such as Asia/Kolkata") from error
-
-
-def _corpus(value: str) -> Path:
-    path = Path(value)
-    if path.suffix not in (".jsonl", ".sqlite3"):
-        raise ValueError("is neither a .jsonl file nor a .sqlite3 file built from one")
-    if not path.is_file():
-        raise ValueError(f"there is no file {value}")
-    return path
-
-
-def _corpus_to_make(value: str) -> Path:
-    path = Path(value)
-    if path.suffix != ".jsonl":
-        raise SettingError("QUOTES_CORPUS", f"is no .jsonl file to import into: {value}")
-    return path
-
-
-def _log_level(value: str) -> str:
-    if value.upper() not in LOG_LEVELS:
-        raise ValueError(f"is none of {', '.join(LOG_LEVELS)}")
-    return value.upper()
-
-
-def _switch(value: str) -> bool:
-    if value not in ("0", "1"):
-        raise ValueError("is neither 0 nor 1")
-    return value == "1"
-
-
-def _port(value: str) -> int:
-    if not (value.isascii() and value.isdigit()) or not 1 <= int(value) <= 65535:
-        raise ValueError("is not a port number between 1 and 65535")
-    return int(value)
-
-
-def _host(value: str) -> str:
-    """Return an address or a name as it stands before a port."""
-    bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-    try:
-        return f"[{bare}]" if ipaddress.ip_address(bare).version == 6 else bare
-    except ValueError:
-        if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}", value):
-            raise ValueError("is not an address or the name of a host, such as 127.0.0.1, ::1 or localhost") from None
-    return value
-
-
-def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value not in choices:
-            raise ValueError(f"is none of {', '.join(choices)}")
-        return value
-
-    return parse
-
-
-def _secret(value: str) -> str:
-    if len(_text(value)) < SHORTEST_SECRET:
-        raise ValueError(f"needs at least {SHORTEST_SECRET} characters, such as `openssl rand -hex 32` prints")
-    return value
-
-
-def _matching(pattern: str, right: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if not re.fullmatch(pattern, value, re.ASCII):
-            raise ValueError(f"is not {right}")
-        return value
-
-    return parse
-
-
-# Amazon SNS API reference, CreateTopic; AWS Lambda API reference, Invoke; both without what no set-up here has.
-_topic = _matching(r"[\w-]{1,256}", "a name of a topic: letters, digits, - and _")
-_region = _matching(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}", "a region of AWS such as us-east-1")
-_function = _matching(r"[\w:-]{1,170}", "a name of a Lambda function, or its ARN")
-
-
-def _countries(value: str) -> frozenset[str]:
-    countries = frozenset(code.strip().upper() for code in value.split(","))
-    unknown = sorted(countries - REGIONS)
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is not an ISO 3166-1 code; write them like IN,US,GB")
-    return countries
-
-
-def _public_url(value: str) -> str:
-    parts = _split(_http_url(value))
-    if parts.query or parts.fragment:
-        raise ValueError("ends with a query or a fragment; it is where the paths are appended")
-    return value.rstrip("/")
 
 
 @dataclass(frozen=True)
@@ -222,7 +74,7 @@ class Instance:
         if not function:
             return None
         try:
-            topic = _topic(environ.get("QUOTES_ALERT_TOPIC", "").strip() or Settings.alert_topic)
+            topic = setting_values.topic(environ.get("QUOTES_ALERT_TOPIC", "").strip() or Settings.alert_topic)
         except ValueError:
             topic = Settings.alert_topic  # which is what will be told
         values = {environ.get(name, "").strip() for name in SECRETS}
@@ -265,46 +117,68 @@ class Settings:
     """Hold every setting, read once; `Settings.from_environ()` reads and checks them."""
 
     upstream_endpoint: str | None = _setting(
-        "Mashape_API_Endpoint", None, _http_url, "URL of the upstream quote API; without it the corpus answers"
+        "Mashape_API_Endpoint",
+        None,
+        setting_values.http_url,
+        "URL of the upstream quote API; without it the corpus answers",
     )
-    upstream_key: str = _setting("X_Mashape_Key", "", _text, "key sent to the upstream as X-Mashape-Key")
+    upstream_key: str = _setting("X_Mashape_Key", "", setting_values.text, "key sent to the upstream as X-Mashape-Key")
     database_url: str = _setting(
         "DATABASE_URL",
         "sqlite:///quotes.db",
-        database_url,
+        setting_values.database_url,
         "where the served days are kept: sqlite:///path, s3://bucket/key, postgresql://… or cockroachdb://…",
     )
-    timezone: dt.tzinfo = _setting("QUOTES_TIMEZONE", dt.UTC, _timezone, "IANA time zone whose midnight starts a day")
+    timezone: dt.tzinfo = _setting(
+        "QUOTES_TIMEZONE", dt.UTC, setting_values.timezone, "IANA time zone whose midnight starts a day"
+    )
     corpus: Path | None = _setting(
-        "QUOTES_CORPUS", None, _corpus, "another corpus: a .jsonl file, or the .sqlite3 file built from one"
+        "QUOTES_CORPUS",
+        None,
+        setting_values.corpus,
+        "another corpus: a .jsonl file, or the .sqlite3 file built from one",
     )
     public_url: str | None = _setting(
-        "QUOTES_PUBLIC_URL", None, _public_url, "URL that this service is reached at; else it is taken from the request"
+        "QUOTES_PUBLIC_URL",
+        None,
+        setting_values.public_url,
+        "URL that this service is reached at; else it is taken from the request",
     )
     sms: str = _setting(
         "QUOTES_SMS",
         "console",
-        _one_of(SMS),
+        setting_values.one_of(SMS),
         "console: texts appear in the log; sns: they are sent, the default on Lambda",
     )
     otp_secret: str = _setting(
-        "QUOTES_OTP_SECRET", "", _secret, "key of what is stored of one-time passwords; needed with sns", is_secret=True
+        "QUOTES_OTP_SECRET",
+        "",
+        setting_values.secret,
+        "key of what is stored of one-time passwords; needed with sns",
+        is_secret=True,
     )
-    sms_topic: str = _setting("QUOTES_SMS_TOPIC", "DailyQuoteSubscription", _topic, "name of the topic on SNS")
-    sms_region: str = _setting("QUOTES_SMS_REGION", "us-east-1", _region, "region of AWS that texts are sent from")
+    sms_topic: str = _setting(
+        "QUOTES_SMS_TOPIC", "DailyQuoteSubscription", setting_values.topic, "name of the topic on SNS"
+    )
+    sms_region: str = _setting(
+        "QUOTES_SMS_REGION", "us-east-1", setting_values.region, "region of AWS that texts are sent from"
+    )
     sms_countries: frozenset[str] = _setting(
         "QUOTES_SMS_COUNTRIES",
         frozenset(),
-        _countries,
+        setting_values.countries,
         "countries whose numbers may subscribe, such as IN,US; default all",
     )
     task_service: str = _setting(
-        "QUOTES_TASK_SERVICE", "lambda", _one_of(TASK_SERVICES), "what carries tasks on Lambda: lambda, or sns"
+        "QUOTES_TASK_SERVICE",
+        "lambda",
+        setting_values.one_of(TASK_SERVICES),
+        "what carries tasks on Lambda: lambda, or sns",
     )
     task_function: str | None = _setting(
-        "QUOTES_TASK_FUNCTION", None, _function, "another Lambda function that runs the tasks"
+        "QUOTES_TASK_FUNCTION", None, setting_values.function, "another Lambda function that runs the tasks"
     )
-    task_region: str | None = _setting("QUOTES_TASK_REGION", None, _region, "the region of that function")
+    task_region: str | None = _setting("QUOTES_TASK_REGION", None, setting_values.region, "the region of that function")
     jwt_key: str = _setting(
         "QUOTES_JWT_KEY",
         "",
@@ -313,19 +187,32 @@ class Settings:
         is_secret=True,
     )
     jwt_algorithm: str = _setting(
-        "QUOTES_JWT_ALGORITHM", "HS256", _one_of(token_key.ALGORITHMS), "of the tokens: HS256, RS256 or ES256"
+        "QUOTES_JWT_ALGORITHM",
+        "HS256",
+        setting_values.one_of(token_key.ALGORITHMS),
+        "of the tokens: HS256, RS256 or ES256",
     )
-    jwt_audience: str | None = _setting("QUOTES_JWT_AUDIENCE", None, _text, "`aud` that tokens have to have")
-    jwt_issuer: str | None = _setting("QUOTES_JWT_ISSUER", None, _text, "`iss` that tokens have to have")
+    jwt_audience: str | None = _setting(
+        "QUOTES_JWT_AUDIENCE", None, setting_values.text, "`aud` that tokens have to have"
+    )
+    jwt_issuer: str | None = _setting("QUOTES_JWT_ISSUER", None, setting_values.text, "`iss` that tokens have to have")
     alert_topic: str = _setting(
-        "QUOTES_ALERT_TOPIC", "UnhandledException", _topic, "name of the topic on SNS that unhandled exceptions go to"
+        "QUOTES_ALERT_TOPIC",
+        "UnhandledException",
+        setting_values.topic,
+        "name of the topic on SNS that unhandled exceptions go to",
     )
     diagnostics: bool = _setting(
-        "QUOTES_DIAGNOSTICS", False, _switch, "1: /async-failure starts a task that fails, to see where it ends up"
+        "QUOTES_DIAGNOSTICS",
+        False,
+        setting_values.switch,
+        "1: /async-failure starts a task that fails, to see where it ends up",
     )
-    log_level: str = _setting("LOG_LEVEL", "INFO", _log_level, ", ".join(LOG_LEVELS))
-    port: int = _setting("PORT", 8000, _port, "port that `serve` listens on")
-    host: str = _setting("HOST", "127.0.0.1", _host, "address that `serve` listens on; 0.0.0.0 for every interface")
+    log_level: str = _setting("LOG_LEVEL", "INFO", setting_values.log_level, ", ".join(setting_values.LOG_LEVELS))
+    port: int = _setting("PORT", 8000, setting_values.port, "port that `serve` listens on")
+    host: str = _setting(
+        "HOST", "127.0.0.1", setting_values.host, "address that `serve` listens on; 0.0.0.0 for every interface"
+    )
     on_lambda: bool = False
 
     @classmethod
@@ -346,16 +233,16 @@ class Settings:
         if values["on_lambda"]:
             # Only /tmp can be written there (AWS Lambda developer guide, "Execution environment").
             values |= {"database_url": "sqlite:////tmp/quotes.db", "sms": "sns"}
-        for setting in fields(cls):
-            variable = setting.metadata.get("variable", "")
+        for setting in (setting for setting in fields(cls) if setting.metadata):
+            variable, parse = setting.metadata["variable"], setting.metadata["parse"]
             raw = environ.get(variable, "").strip()
             if setting.name == "corpus" and is_corpus_made:
-                values["corpus"] = _corpus_to_make(raw or OWN_LIBRARY)
-            elif setting.name == "corpus" and not raw and not values["on_lambda"] and Path(OWN_LIBRARY).is_file():
-                values["corpus"] = Path(OWN_LIBRARY)
-            elif raw:
+                parse, raw = setting_values.corpus_to_make, raw or OWN_LIBRARY
+            elif setting.name == "corpus" and not values["on_lambda"] and Path(OWN_LIBRARY).is_file():
+                raw = raw or OWN_LIBRARY
+            if raw:
                 try:
-                    values[setting.name] = setting.metadata["parse"](raw)
+                    values[setting.name] = parse(raw)
                 except ValueError as error:
                     raise SettingError(variable, str(error)) from None
         if environ.get("QUOTES_SMS", "").strip() == "sns" and "otp_secret" not in values:

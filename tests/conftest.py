@@ -64,7 +64,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests of a file in one process, and in one as well all that share deployed stages (`--dist loadgroup`)."""
+    """Keep each file in one process, and all tests that share deployed stages in one too (`--dist loadgroup`)."""
     for item in items:
         shares_stages = "deployed" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("deployed" if shares_stages else item.nodeid.partition("::")[0]))
