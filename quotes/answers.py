@@ -1,4 +1,4 @@
-"""What HTTP says around a body: which representation is asked for, how long it may be kept, whether it has changed."""
+"""HTTP around a body: content negotiation, caching headers and conditional requests."""
 
 import functools
 import hashlib
@@ -14,22 +14,22 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 NO_STORE = "no-store"
 FORM_PARAMETERS = frozenset({"format", "theme", "width"})
 
-# A card loads nothing, whatever a quote says, and is opened as a page too (Content Security Policy 3, section 6.1).
+# A card can be opened as a page, and must load nothing whatever its quote says (Content Security Policy 3, 6.1).
 _POLICY = "default-src 'none'"
 
 
 def asked_form(req: falcon.Request, given: Mapping[str, str]) -> Form:
-    """Return the representation to answer with: what `format` says, else what `Accept` prefers.
+    """Return the representation to answer with: the one `format` names, or else the one `Accept` prefers.
 
-    `theme` and `width` are checked whatever the form is, and matter to cards alone.
+    `theme` and `width` are validated for every format, but only affect cards.
 
     Args:
         req: The request.
-        given: The request's parameters, `FORM_PARAMETERS` among them.
+        given: The request's parameters, including any `FORM_PARAMETERS`.
 
     Raises:
-        ParameterError: There is no such format, theme or width.
-        falcon.HTTPNotAcceptable: Nothing here is acceptable (RFC 9110, section 15.5.7).
+        ParameterError: The format, theme or width is invalid.
+        falcon.HTTPNotAcceptable: The client accepts none of the representations (RFC 9110, section 15.5.7).
     """
     name = parameters.choice(given, "format", MEDIA_TYPES)
     theme = parameters.choice(given, "theme", THEMES)
@@ -41,12 +41,12 @@ def asked_form(req: falcon.Request, given: Mapping[str, str]) -> Form:
 
 
 def vary(resp: falcon.Response) -> None:
-    """Tell that an answer, even if an error, is one that `Accept` chooses (RFC 9110, section 12.5.5)."""
+    """Mark an answer, which may turn out to be an error, as depending on `Accept` (RFC 9110, section 12.5.5)."""
     resp.set_header("Vary", "Accept")
 
 
 def etag_of(body: bytes) -> str:
-    """Return a strong validator of a body, without its quotation marks (RFC 9110, section 8.8.3)."""
+    """Return a strong ETag for a body, without the surrounding quotation marks (RFC 9110, section 8.8.3)."""
     return hashlib.sha256(body).hexdigest()[:32]
 
 
@@ -54,8 +54,8 @@ def send(resp: falcon.Response, media_type: str, body: bytes, caching: str = NO_
     """Send a body.
 
     Args:
-        resp: The answer.
-        media_type: What the body is.
+        resp: The response.
+        media_type: The value of Content-Type.
         body: The body.
         caching: The value of Cache-Control.
     """
@@ -69,14 +69,14 @@ def send(resp: falcon.Response, media_type: str, body: bytes, caching: str = NO_
 def send_cacheable(
     req: falcon.Request, resp: falcon.Response, media_type: str, body: bytes, etag: str, caching: str
 ) -> None:
-    """Send a body with its validator, or 304 where the client has it (RFC 9110, section 13.1.2).
+    """Send a body with its ETag, or a 304 if the client already has it (RFC 9110, section 13.1.2).
 
     Args:
         req: The request.
-        resp: The answer.
-        media_type: What the body is.
+        resp: The response.
+        media_type: The value of Content-Type.
         body: The body.
-        etag: Its validator, as `etag_of` gives it.
+        etag: Its ETag, as returned by `etag_of`.
         caching: The value of Cache-Control.
     """
     resp.set_header("ETag", f'"{etag}"')

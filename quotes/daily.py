@@ -1,7 +1,7 @@
-"""The quote of the day: the one place that decides which it is, and stores it.
+"""The quote of the day: the one place that decides it and stores it.
 
-The first quote stored for a day is that day's quote, everywhere and for good; the database enforces it. A day that was
-read from the database is kept in memory, for it can never change.
+The first quote stored for a day is that day's quote on every instance and for good; the database enforces this. A
+stored day never changes, so days that were read are cached in memory.
 """
 
 import contextlib
@@ -19,21 +19,23 @@ from quotes.mashape import Mashape
 from quotes.quote import Quote
 
 DAYS_KEPT = 400  # in memory
-LONGEST_WAIT = 8.0  # seconds, for another thread to decide: more than the upstream and the state may take
-STATE_LEFT_ALONE_FOR = 5.0  # seconds, after it failed
+LONGEST_WAIT = 8.0  # seconds, for another thread's decision; upstream and state together take less
+STATE_LEFT_ALONE_FOR = 5.0  # seconds without an attempt after the state failed
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Daily:
-    """Hold a day's quote.
+    """Represent the quote of one day.
 
     Attributes:
         day: The calendar day.
         quote: Its quote.
-        on_record: False while the state cannot be reached: the quote is then the corpus's pick, and not kept.
-        whence: Where it was found: in memory, in the state, or, decided just now, in the corpus or at the upstream.
+        on_record: Whether the quote is stored. False if the state is unreachable: the quote is then the corpus's pick
+            and may differ from the one that is stored later.
+        whence: Where the quote was found: `memory`, `state`, or, if it was decided by this call, `corpus` or
+            `upstream`.
     """
 
     day: dt.date
@@ -43,15 +45,15 @@ class Daily:
 
 
 class DailyQuotes:
-    """Decide and remember which quote is whose day's; shared between threads.
+    """Decide, store and look up daily quotes; safe to share between threads.
 
     Args:
-        corpus: The library that has a pick for every day.
-        upstream: Asked first for a new day, where there is one.
-        database: Where the days are kept.
-        timezone: Whose midnight starts a day.
-        now: The clock, aware.
-        monotonic: The clock for waiting.
+        corpus: The library, which has a pick for every day.
+        upstream: Asked first about a new day; None if there is no upstream.
+        database: Stores the days.
+        timezone: The time zone whose midnight starts a day.
+        now: The clock; returns an aware datetime.
+        monotonic: The monotonic clock, in seconds.
     """
 
     def __init__(
@@ -84,21 +86,21 @@ class DailyQuotes:
         return self._now().timestamp()
 
     def end_of(self, day: dt.date) -> float:
-        """Return when a day is over, in seconds since 1970."""
+        """Return when a day ends, in seconds since 1970."""
         return dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), self._timezone).timestamp()
 
     def start_of(self, day: dt.date) -> dt.datetime:
         """Return a day's first moment, in the service's time zone."""
         midnight = dt.datetime.combine(day, dt.time(), self._timezone)
-        return midnight.astimezone(dt.UTC).astimezone(self._timezone)  # where clocks skip midnight, it is later
+        return midnight.astimezone(dt.UTC).astimezone(self._timezone)  # moves a midnight that a clock change skips
 
     def quote_of_today(self) -> Daily:
-        """Return today's quote, deciding and storing it where nobody has yet."""
+        """Return today's quote, deciding and storing it if that has not happened yet."""
         day = self.today()
         quote = self._known.get(day)
         if quote is not None:
             return Daily(day, quote, on_record=True)
-        # One thread decides and the others wait to find it decided; not for a state that is down.
+        # One thread decides while the others wait for the result, unless the state is down: each try takes seconds.
         if not self._deciding.acquire(timeout=0 if self._state_is_down else LONGEST_WAIT):
             return Daily(day, self._corpus.of_day(day), on_record=False, whence="corpus")
         try:
@@ -108,15 +110,15 @@ class DailyQuotes:
             self._deciding.release()
 
     def quote_of(self, day: dt.date) -> Daily:
-        """Return the quote of a day that has come: today's as `quote_of_today`, an earlier one as it was served.
+        """Return the quote of today, as `quote_of_today` does, or that of an earlier day as it was served.
 
         Raises:
             QuoteNotFound: No quote is on record for that day.
-            StateUnavailable: The record cannot be read now.
+            StateUnavailable: The state cannot be read now.
         """
         if day == self.today():
             daily = self.quote_of_today()
-            if daily.day == day:  # it is not over by now
+            if daily.day == day:  # midnight may have passed since the check above
                 return daily
         known = self._known.get(day)
         quote = known or self._stored(day)
@@ -125,20 +127,20 @@ class DailyQuotes:
         return Daily(day, quote, on_record=True, whence="memory" if known else "state")
 
     def latest(self, count: int) -> list[Daily]:
-        """Return the last quotes on record, the newest first: today's, decided where nobody has, and those before it.
+        """Return the latest quotes on record, newest first; today's is decided if that has not happened yet.
 
         Args:
-            count: How many at most.
+            count: The maximum number of quotes.
 
         Raises:
-            StateUnavailable: The record cannot be read, or today's quote not be put on it now.
+            StateUnavailable: The state cannot be read, or today's quote cannot be stored now.
         """
         from quotes import models
 
         today = self.quote_of_today()
         if not today.on_record:
             raise StateUnavailable("Today's quote is not on record.")
-        # Earlier days get no quote any more, so a copy that has today's has all.
+        # No quote is ever added to an earlier day, so a copy that has today's is complete.
         with self._state() as database:
             rows = database.read(
                 lambda db: models.latest_quotes(db, today.day, count),
@@ -147,10 +149,10 @@ class DailyQuotes:
         return [Daily(day, quote, on_record=True) for day, quote in rows]
 
     def is_stored(self, day: dt.date) -> bool:
-        """Tell whether a day's quote is on record, asking the database.
+        """Return whether the database has a day's quote.
 
         Raises:
-            StateUnavailable: The record cannot be read now.
+            StateUnavailable: The state cannot be read now.
         """
         from quotes import models
 
@@ -159,7 +161,7 @@ class DailyQuotes:
 
     @contextlib.contextmanager
     def _state(self) -> Iterator[Database]:
-        """Give the state to ask, unless it failed a moment ago: each try holds a thread for seconds."""
+        """Yield the database, or fail at once if it failed a moment ago: each attempt blocks a thread for seconds."""
         if self._is_state_left_alone:
             raise StateUnavailable("The state failed a moment ago, and is left alone for a while.")
         try:
@@ -190,7 +192,7 @@ class DailyQuotes:
         return Daily(day, self._corpus.of_day(day), on_record=False, whence="corpus")
 
     def _choose(self, day: dt.date) -> Quote:
-        # Instances that share no record agree only if each takes the corpus's pick.
+        # Instances that share no state can only agree if each of them takes the corpus's pick.
         if self._upstream and self._database.shared:
             quotes = self._upstream.random()
             if quotes:

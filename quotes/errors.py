@@ -1,16 +1,16 @@
-"""The errors of the domain; `problems.py` says what each becomes in HTTP, `__main__.py` in a shell."""
+"""The domain's errors; `problems.py` maps them to HTTP, `__main__.py` to messages and exit codes."""
 
 
 class QuotesError(Exception):
-    """Be the root of every error that this service raises on purpose."""
+    """Mark an error that this service raises deliberately; every other one is a defect."""
 
 
 class SettingError(QuotesError):
-    """Report a setting that has a value the service cannot run with.
+    """Report a setting whose value is unusable.
 
     Args:
         name: The environment variable.
-        reason: What is wrong with it and what a right value looks like.
+        reason: What is wrong, and what a valid value looks like.
     """
 
     def __init__(self, name: str, reason: str) -> None:
@@ -19,11 +19,11 @@ class SettingError(QuotesError):
 
 
 class ParameterError(QuotesError):
-    """Report a request parameter that cannot be understood.
+    """Report an invalid request parameter.
 
     Args:
         name: The parameter.
-        reason: What is wrong with it and what a right value looks like.
+        reason: What is wrong, and what a valid value looks like; completes the sentence "The parameter 'name' …".
     """
 
     def __init__(self, name: str, reason: str) -> None:
@@ -32,24 +32,24 @@ class ParameterError(QuotesError):
 
 
 class QuoteTypeError(ParameterError):
-    """Report a `type` that is neither daily nor random."""
+    """Report a `type` that is neither `daily` nor `random`."""
 
     def __init__(self) -> None:
         super().__init__("type", "is neither 'daily' nor 'random'")
 
 
 class Unauthorized(QuotesError):
-    """Refuse a request; API Gateway answers 401 to exactly this message of its authorizer, and 500 to any other."""
+    """Reject a request; API Gateway answers 401 if its authorizer fails with exactly this message, otherwise 500."""
 
     def __init__(self) -> None:
         super().__init__("Unauthorized")
 
 
 class TokenError(QuotesError):
-    """Report a token that cannot be made.
+    """Report a token that cannot be created.
 
     Args:
-        reason: Why.
+        reason: Why not.
     """
 
     def __init__(self, reason: str) -> None:
@@ -57,10 +57,10 @@ class TokenError(QuotesError):
 
 
 class ImportRefused(QuotesError):
-    """Stop an import: a file is not what it claims, and nothing of it is taken.
+    """Abort an import because of an unusable file; nothing is imported.
 
     Args:
-        file: The file, as it was named.
+        file: The file, as the user named it.
         reason: What is wrong, and where.
     """
 
@@ -69,7 +69,7 @@ class ImportRefused(QuotesError):
 
 
 class QuoteNotFound(QuotesError):
-    """Report that no quote answers to what was asked."""
+    """Report that no quote matches the request."""
 
 
 class CorpusError(QuotesError):
@@ -77,7 +77,7 @@ class CorpusError(QuotesError):
 
 
 class SearchUnavailable(QuotesError):
-    """Report that the SQLite here cannot search."""
+    """Report that this Python's SQLite lacks full-text search."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -87,27 +87,27 @@ class SearchUnavailable(QuotesError):
 
 
 class StateUnavailable(QuotesError):
-    """Report that the database cannot be read or written now."""
+    """Report that the database cannot be read or written at the moment."""
 
 
 class NotSetUp(QuotesError):
-    """Report what the operator has to set before this can be used; the text says what."""
+    """Report a missing setting without which this feature is off; the message tells the operator which."""
 
 
 class CodeRefused(QuotesError):
-    """Report a one-time password that is wrong, or not valid any more; which of these is nobody's business."""
+    """Report a one-time password that is wrong or no longer valid, without disclosing which."""
 
 
 class OptedOut(QuotesError):
-    """Report a number whose owner forbade texts by replying STOP."""
+    """Report a number whose owner opted out of texts by replying STOP."""
 
 
 class TooManyCodes(QuotesError):
-    """Report that no more one-time passwords are sent for now.
+    """Report that the limit on one-time passwords is reached.
 
     Args:
-        seconds: When it is worth to ask again.
-        is_own: Whether the number had its share; else all numbers together had theirs.
+        seconds: How long to wait before the next request.
+        is_own: True if the number reached its own limit, False if all numbers together reached theirs.
     """
 
     def __init__(self, seconds: int, *, is_own: bool) -> None:
@@ -118,34 +118,34 @@ class TooManyCodes(QuotesError):
 
 
 class TextsUnavailable(QuotesError):
-    """Report that no text can be sent, or that the topic cannot be changed now; safe to try again."""
+    """Report that a text cannot be sent or the topic cannot be changed at the moment; retrying is safe."""
 
 
 class TextMayBeSent(TextsUnavailable):
-    """Report that no answer came to a request to send: nobody knows whether the text is on its way."""
+    """Report that a request to send got no answer, so the text may or may not have been sent."""
 
 
 class TaskNotStarted(QuotesError):
-    """Report that an asynchronous task was not taken."""
+    """Report that an asynchronous task was not accepted."""
 
 
 class DeliberateFailure(QuotesError):
-    """Fail on purpose, so that somebody sees what becomes of a failure."""
+    """Fail deliberately, to exercise the failure path."""
 
     def __init__(self) -> None:
         super().__init__("This task fails on purpose.")
 
 
 class PublishedElsewhere(QuotesError):
-    """Report that another instance is about to publish the day's text, so that the event is tried again later."""
+    """Report that another instance may be publishing the day's text; the event has to be retried later."""
 
 
 class UpstreamError(QuotesError):
-    """Be the root of what can go wrong with the upstream; the text is safe to log."""
+    """Mark a failure of the upstream; the message is safe to log."""
 
 
 class UpstreamUnreachable(UpstreamError):
-    """Report that no connection came about, or that it broke."""
+    """Report that the connection could not be made, or broke."""
 
 
 class UpstreamTimeout(UpstreamError):
@@ -153,16 +153,16 @@ class UpstreamTimeout(UpstreamError):
 
 
 class UpstreamRefused(UpstreamError):
-    """Report that the upstream does not accept the key (401, 403)."""
+    """Report that the upstream rejects the key (401, 403)."""
 
 
 class UpstreamLimited(UpstreamError):
-    """Report that the upstream's quota is used up (429)."""
+    """Report that the quota at the upstream is exhausted (429)."""
 
 
 class UpstreamFailed(UpstreamError):
-    """Report any other status than 200, redirects among them."""
+    """Report any other status than 200, including redirects."""
 
 
 class UpstreamRubbish(UpstreamError):
-    """Report an answer that holds no quote: not JSON, another shape, or too large."""
+    """Report a response without a usable quote: not JSON, of another shape, or too large."""

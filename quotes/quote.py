@@ -1,17 +1,17 @@
-"""A quote, as every part of the service hands it on."""
+"""The quote, as it is passed between all parts of the service."""
 
 from typing import NamedTuple
 
 
 class Quote(NamedTuple):
-    """Hold one quote; the fields are the keys of its JSON form, in their order (contract, section 1).
+    """Represent one quote; the fields are the keys of its JSON form, in that order (contract, section 1).
 
     Attributes:
-        quote: The words.
-        author: Who wrote them.
-        category: What they are about.
-        source: Work, place and year; None when it is not known.
-        id: Stable identifier of a corpus quote; None when it came from the upstream.
+        quote: The text.
+        author: The author's name.
+        category: The topic.
+        source: Work, place and year; None if unknown.
+        id: The stable identifier of a corpus quote; None for a quote from the upstream.
     """
 
     quote: str

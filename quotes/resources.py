@@ -1,4 +1,4 @@
-"""The service over HTTP: thin Falcon resources, and the application that holds them.
+"""The HTTP service: thin Falcon resources and the WSGI application that routes to them.
 
 `api` is the WSGI application: `gunicorn quotes.resources:api`, or `quotes.resources.api` for Zappa.
 """
@@ -35,29 +35,29 @@ from quotes.settings import Settings
 
 DAILY_PARAMETERS = FORM_PARAMETERS | {"date"}
 RANDOM_PARAMETERS = FORM_PARAMETERS | {"category", "author", "min_length", "max_length", "count"}
-KEPT_READY = 1000  # representations of random quotes
-FORMS_KEPT_READY = 100  # of today's quote; cards have 961 widths
+KEPT_READY = 1000  # rendered random quotes
+FORMS_KEPT_READY = 100  # renderings of today's quote; cards alone come in 961 widths
 
 log = logging.getLogger(__name__)
 
 
 class EveryAnswer:
-    """Set the headers that every answer carries, errors too, and know no method that a path does not know."""
+    """Apply what holds for every response, errors included: common headers and a 405 for unknown methods."""
 
     def process_resource(
         self, req: falcon.Request, resp: falcon.Response, resource: object, params: dict[str, Any]
     ) -> None:
-        """Refuse a method that HTTP does not have, as one that only this path does not: Falcon's own answer is 400.
+        """Reject an unknown HTTP method like an unsupported one; Falcon by itself answers 400.
 
         Raises:
-            falcon.HTTPMethodNotAllowed: There is no such method.
+            falcon.HTTPMethodNotAllowed: HTTP has no such method.
         """
         if req.method not in falcon.COMBINED_METHODS:
             known = [method for method in falcon.HTTP_METHODS if hasattr(resource, f"on_{method.lower()}")]
             raise falcon.HTTPMethodNotAllowed([*known, "OPTIONS"])
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool) -> None:
-        """Allow every origin to read the answer, and nobody to guess at its type; tell the log what was answered."""
+        """Set the CORS and `nosniff` headers, and leave the route and the quote's origin in `environ` for the log."""
         req.env["quotes.route"] = req.uri_template
         if whence := getattr(resp.context, "whence", None):
             req.env["quotes.whence"] = whence
@@ -74,7 +74,7 @@ class EveryAnswer:
 
 
 class _Ready(NamedTuple):
-    """Hold a day's answer, made once."""
+    """Store a rendered daily quote."""
 
     body: bytes
     etag: str
@@ -83,7 +83,7 @@ class _Ready(NamedTuple):
 
 
 class DailyResource:
-    """Answer with the quote of today, or of an earlier day."""
+    """Serve today's quote, or that of an earlier day."""
 
     def __init__(self, daily: DailyQuotes) -> None:
         self._daily = daily
@@ -97,7 +97,7 @@ class DailyResource:
     on_head = on_get
 
     def answer(self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> None:
-        """Answer with the day's quote; today's stands ready as bytes until the day ends."""
+        """Answer with a day's quote; today's is kept as bytes until the day ends."""
         form = asked_form(req, given)
         now = self._daily.time()
         if "date" in given:
@@ -111,7 +111,7 @@ class DailyResource:
                 daily = self._daily.quote_of_today()
                 ready, whence = self._keep(form, daily), daily.whence
         resp.context.whence = whence
-        if not ready.on_record:  # it may not be the day's quote after all: nobody may keep it
+        if not ready.on_record:  # may turn out not to be the day's quote, so it must not be cached
             send(resp, form.media_type, ready.body)
         else:
             left = ready.ends - now
@@ -138,11 +138,11 @@ class DailyResource:
 
 
 class RandomResource:
-    """Answer with random quotes."""
+    """Serve random quotes."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        # A small library is answered from memory before long, a large one as before.
+        # A small library soon fits into this cache entirely; for a large one it costs little and changes nothing.
         self._ready = functools.lru_cache(KEPT_READY)(self._represent)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -152,7 +152,7 @@ class RandomResource:
     on_head = on_get
 
     def answer(self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> None:
-        """Answer with one quote, or with an array where a count is given."""
+        """Answer with one quote, or with an array if `count` is given."""
         form = asked_form(req, given)
         count, filters = parameters.count(given), parameters.filters(given)
         if form.name == CARD.name and (count or 1) > 1:
@@ -184,7 +184,7 @@ def _whence(quotes: list[Quote]) -> str:
 
 
 class QuoteResource:
-    """Answer with the daily quote or a random one, as `type` says."""
+    """Serve the daily quote or random ones, depending on `type`."""
 
     def __init__(self, daily: DailyResource, random: RandomResource, today: Callable[[], dt.date]) -> None:
         self._today = today
@@ -197,7 +197,7 @@ class QuoteResource:
         answer = self._answers.get(given.get("type", "daily"))
         if answer is None:
             raise QuoteTypeError
-        if given.keys() & (RANDOM_PARAMETERS - FORM_PARAMETERS):  # a mistake is told also where it would not matter
+        if given.keys() & (RANDOM_PARAMETERS - FORM_PARAMETERS):  # check even the parameters that `type` ignores
             parameters.count(given)
             parameters.filters(given)
         if "date" in given:
@@ -211,15 +211,15 @@ _QUOTE_PARAMETERS = DAILY_PARAMETERS | RANDOM_PARAMETERS | {"type"}
 
 
 class HealthResource:
-    """Tell how the service is."""
+    """Report the health of the service."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer `GET /health`: 200 while every part of our own works, 503 otherwise.
+        """Answer `GET /health`: 200 if the corpus and the database work, otherwise 503.
 
-        An upstream that is down is no ill health: the corpus answers.
+        A failing upstream does not count as unhealthy, because the corpus takes over.
         """
         healthy, today, broken = True, False, {}
         try:
@@ -257,11 +257,11 @@ class HealthResource:
 
 
 def create_api(settings: Settings, service: Service | None = None) -> "falcon.App[Any, Any]":
-    """Make the WSGI application; nothing is opened, written or connected to.
+    """Create the WSGI application, without opening, writing or connecting to anything.
 
     Args:
         settings: The settings.
-        service: The parts to answer with, by default those that the settings name.
+        service: The service to expose; by default, the one that the settings describe.
     """
     logging.getLogger("quotes").setLevel(settings.log_level)
     service = service or Service.of(settings)

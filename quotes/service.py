@@ -1,4 +1,4 @@
-"""The service's parts, put together from its settings: what every entry point begins with."""
+"""Wiring: the parts of the service, built from its settings. Every entry point starts here."""
 
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -19,7 +19,7 @@ from quotes.texts import Console, Texts
 
 @dataclass(frozen=True)
 class Service:
-    """Hold the parts; `Service.of(settings)` makes them. Nothing is opened before it is used."""
+    """Group the parts of the service, as built by `Service.of(settings)`; each one is opened on first use."""
 
     corpus: Corpus
     upstream: Mashape | None
@@ -30,7 +30,7 @@ class Service:
 
     @classmethod
     def of(cls, settings: Settings) -> "Service":
-        """Put the parts together as the settings say."""
+        """Build the parts that the settings describe."""
         corpus = Corpus(partial(built_corpus, settings))
         upstream = None
         if settings.upstream_endpoint:
@@ -46,21 +46,21 @@ class Service:
 
     @cached_property
     def library(self) -> Library:
-        """Return what searches the corpus."""
+        """Return the searchable library, which reads the same corpus file."""
         return Library(self.corpus.find)
 
     def is_corpus_asked(self, filters: Filters) -> bool:
-        """Tell whether random quotes come from the corpus alone: without upstream, and where there are filters."""
+        """Return whether random quotes come from the corpus alone: if there is no upstream, or if filters are set."""
         return self.upstream is None or filters != ANY
 
     def random(self, count: int = 1, filters: Filters = ANY) -> list[Quote]:
-        """Return different random quotes: from the upstream, and from the corpus what that cannot give.
+        """Return distinct random quotes from the upstream, topped up from the corpus.
 
-        The upstream knows no filters, so filtered quotes are the corpus's.
+        The upstream does not support filters, so filtered quotes always come from the corpus.
 
         Args:
-            count: How many are wanted.
-            filters: Which may be picked.
+            count: The number of quotes wanted.
+            filters: Which quotes are eligible.
 
         Raises:
             CorpusError: The corpus cannot be read.
@@ -76,10 +76,10 @@ class Service:
 
 
 def built_corpus(settings: Settings) -> Path:
-    """Return the built corpus that the settings name, making it where it is missing or stale, never on Lambda.
+    """Return the path of the built corpus, building it if it is missing or stale; on Lambda it is never built.
 
     Raises:
-        CorpusError: It cannot be built, or it is missing on Lambda.
+        CorpusError: The corpus cannot be built, or is missing on Lambda.
     """
     from quotes.corpus_builder import built_file
 
@@ -87,10 +87,10 @@ def built_corpus(settings: Settings) -> Path:
 
 
 def start_task(settings: Settings, task: str, *arguments: str) -> None:
-    """Start an asynchronous task; what that needs is imported now and not before.
+    """Start an asynchronous task, importing Zappa's task machinery only now.
 
     Raises:
-        TaskNotStarted: It was not taken.
+        TaskNotStarted: The task was not accepted.
     """
     from quotes import tasks
 
