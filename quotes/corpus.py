@@ -1,9 +1,9 @@
-"""The embedded library: a random quote, a filtered one, and the day's pick, each by a few indexed reads.
+"""The embedded library: random picks, filtered picks and the day's pick, each in a few indexed reads.
 
-The library is a read-only SQLite file made by `corpus_builder.py`. Quotes are numbered densely, shortest first, and so
-are the quotes of every author, of every category and of every pair of both (a *scope*). A length limit is therefore a
-range of ranks within a scope, and a random pick is: draw a rank, read one row. Nothing is scanned or sorted, at a
-thousand quotes or at a million.
+The library is a read-only SQLite file made by `corpus_builder.py`. Quotes are numbered densely, shortest first, both
+overall and within each *scope*: an author, a category, or a pair of the two. A length limit is therefore a range of
+ranks within a scope, and a random pick draws a rank and reads one row. Nothing is scanned or sorted, whether there are
+a thousand quotes or a million.
 """
 
 import datetime as dt
@@ -18,7 +18,7 @@ from quotes.library_file import LibraryFile
 from quotes.quote import Quote
 
 EMBEDDED = Path(__file__).parent / "data" / "corpus.jsonl"
-FORMAT = 4  # of the built file; raise it when the builder writes another one
+FORMAT = 4  # of the built file; increment it whenever the builder's output changes
 
 _QUOTE = "quotes.quote, quotes.author, quotes.category, quotes.source, quotes.id"
 _BY_NUMBER = f"SELECT {_QUOTE} FROM quotes WHERE n = ?"  # noqa: S608
@@ -28,27 +28,27 @@ _SCOPE = "SELECT scope, size FROM scopes WHERE author_key = ? AND category_key =
 _FIRST_RANK = "SELECT rank FROM picks WHERE scope = ? AND length >= ? ORDER BY length, rank LIMIT 1"
 _LAST_RANK = "SELECT rank FROM picks WHERE scope = ? AND length <= ? ORDER BY length DESC, rank DESC LIMIT 1"
 
-_NO_LIMIT = 2**31  # characters; SQLite has no longer text
+_NO_LIMIT = 2**31  # characters; SQLite stores no longer text
 
 
 class Draws(Protocol):
-    """Draw numbers, as `random.Random` and the random module do."""
+    """Draw random numbers; both `random.Random` and the `random` module qualify."""
 
     def randrange(self, stop: int, /) -> int:
         """Return a number below `stop`, each equally likely."""
 
     def sample(self, population: Sequence[int], k: int) -> list[int]:
-        """Return `k` different members."""
+        """Return `k` distinct members."""
 
 
 class Filters(NamedTuple):
-    """Say which quotes may be picked.
+    """Restrict which quotes are eligible; None means no restriction.
 
     Attributes:
-        author: The author's name in any case, None for all.
-        category: The category's name in any case, None for all.
-        min_length: Fewest characters of the quote.
-        max_length: Most characters of the quote.
+        author: The author's name, case-insensitive.
+        category: The category's name, case-insensitive.
+        min_length: The minimum length of the quote, in characters.
+        max_length: The maximum length of the quote, in characters.
     """
 
     author: str | None = None
@@ -61,18 +61,18 @@ ANY = Filters()
 
 
 def key(name: str) -> str:
-    """Fold a name so that it compares without regard to case (Unicode, section 3.13: NFKC and case folding)."""
-    text = name.encode(errors="replace").decode()  # a shell's argument may hold bytes that are no text
+    """Fold a name for case-insensitive comparison (Unicode, section 3.13: NFKC and case folding)."""
+    text = name.encode(errors="replace").decode()  # a shell argument may contain undecodable bytes
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 class Corpus(LibraryFile):
-    """Answer from one built library; safe to share between threads, opened on first use.
+    """Pick quotes from a built library; safe to share between threads, opened on first use.
 
     Args:
         find: Returns the path of the built file; called once, on first use.
-        rng: Source of the random picks; by default the random module itself, which seeds itself anew in each forked
-            process, so that no two draw the same numbers.
+        rng: The source of randomness; by default the `random` module, which reseeds itself in every forked process, so
+            that no two processes draw the same numbers.
     """
 
     def __init__(self, find: Callable[[], Path], rng: Draws = random) -> None:
@@ -82,7 +82,7 @@ class Corpus(LibraryFile):
 
     @property
     def size(self) -> int:
-        """Return how many quotes there are.
+        """Return the number of quotes.
 
         Raises:
             CorpusError: The library cannot be read.
@@ -94,14 +94,14 @@ class Corpus(LibraryFile):
         return self._size
 
     def random(self, count: int = 1, filters: Filters = ANY) -> list[Quote]:
-        """Pick quotes at random, each match equally likely, none twice.
+        """Pick distinct quotes at random; every match is equally likely.
 
         Args:
-            count: How many are wanted.
-            filters: Which may be picked.
+            count: The number of quotes wanted.
+            filters: Which quotes are eligible.
 
         Returns:
-            As many as are wanted, fewer where fewer match.
+            `count` quotes, or fewer if fewer match.
 
         Raises:
             CorpusError: The library cannot be read.
@@ -109,7 +109,7 @@ class Corpus(LibraryFile):
         return [self.numbered(n) for n in self.draw(count, filters)]
 
     def draw(self, count: int = 1, filters: Filters = ANY) -> list[int]:
-        """Pick as `random` does, and return the quotes' numbers."""
+        """Pick as `random` does, but return only the quotes' numbers."""
         if filters == ANY:
             return self._sample(range(self.size), count)
         author, category = key(filters.author or ""), key(filters.category or "")
@@ -123,7 +123,7 @@ class Corpus(LibraryFile):
         return [self._row(_BY_RANK, scope, rank)[0] for rank in self._sample(ranks, count)]
 
     def numbered(self, n: int) -> Quote:
-        """Return the quote with a number, from 0 to `size` - 1; the number is this file's own, unlike the quote's id.
+        """Return the quote with a number from 0 to `size` - 1, which is only valid within this file, unlike an id.
 
         Raises:
             CorpusError: The library cannot be read.
@@ -131,10 +131,10 @@ class Corpus(LibraryFile):
         return Quote(*self._row(_BY_NUMBER, n))
 
     def of_day(self, day: dt.date) -> Quote:
-        """Return the quote that this library has for a day: a pure function of the day and the library.
+        """Return the library's pick for a day: a pure function of the day and the library.
 
-        Days walk through a fixed arrangement of all quotes, round and round. So in any run of as many days as there are
-        quotes none stands twice, and hosts that share nothing but the library agree.
+        The days cycle through a fixed permutation of all quotes. So no quote repeats within `size` consecutive days,
+        and hosts that share nothing but the library agree.
 
         Raises:
             CorpusError: The library cannot be read.

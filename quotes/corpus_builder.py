@@ -1,7 +1,7 @@
-"""Make the library's SQLite file from its text, one JSON object a line.
+"""Build a library's SQLite file from its text, which has one JSON object per line.
 
-The same text gives the same bytes (with the same version of SQLite). Sorting and numbering happen in the database, so
-that memory stays bounded at a million quotes. Run `python -m quotes.corpus_builder` to build the embedded one.
+Builds are reproducible with the same version of SQLite. Sorting and numbering happen in the database, so memory stays
+bounded at a million quotes. `python -m quotes.corpus_builder` builds the embedded library.
 """
 
 import functools
@@ -54,7 +54,7 @@ CREATE TABLE authors (place INTEGER PRIMARY KEY, name TEXT NOT NULL, quotes INTE
 CREATE TABLE categories (place INTEGER PRIMARY KEY, name TEXT NOT NULL, quotes INTEGER NOT NULL);
 """
 
-# An empty key stands for "any": the scopes are all quotes, each author, each category, each pair.
+# An empty key means "any": the scopes are all quotes, each author, each category, and each pair of the two.
 _NUMBER = """
 CREATE TEMP TABLE numbered AS
     SELECT row_number() OVER (ORDER BY length, id) - 1 AS n, * FROM lines;
@@ -73,7 +73,7 @@ INSERT INTO picks
 CREATE INDEX picks_by_length ON picks (scope, length, rank);
 """
 
-# A name that is written in several ways stands as most often, or first, where as often.
+# Of several spellings of a name, the most frequent one is listed; of equally frequent ones, the first.
 _NAMES = """
 INSERT INTO {0} (name, quotes)
     SELECT name, quotes FROM (
@@ -83,7 +83,7 @@ INSERT INTO {0} (name, quotes)
     ) WHERE choice = 1 ORDER BY quotes DESC, name_key;
 """
 
-# Each author's quotes are spread evenly over the whole cycle, each author shifted by a hash of its own.
+# Each author's quotes are spread evenly over the cycle, each one displaced within its share by its hash.
 _SPREAD = """
 SELECT n, author_number FROM (
     SELECT n, shuffle, dense_rank() OVER (ORDER BY author_key) AS author_number,
@@ -100,14 +100,14 @@ WHERE time = 2 ORDER BY line LIMIT 1
 
 
 def built_file(text: Path = EMBEDDED, *, may_build: bool = True) -> Path:
-    """Return the path of the built library, making it where it is missing or older than its text.
+    """Return the path of the built library, building it if it is missing or was built from another text.
 
     Args:
-        text: The corpus (`.jsonl`), or a built library (`.sqlite3`), which is looked at and returned.
-        may_build: False where nothing can be written (AWS Lambda): the file is then taken as it was packaged.
+        text: The corpus (`.jsonl`), or a built library (`.sqlite3`), which is checked and returned.
+        may_build: False where the file system is read-only (AWS Lambda): the packaged file is then used as it is.
 
     Raises:
-        CorpusError: It cannot be built, or must not be and is missing, or is of another format.
+        CorpusError: The library cannot be built, is missing and must not be built, or has another format.
     """
     if text.suffix == ".sqlite3":
         _check(text)
@@ -123,20 +123,20 @@ def built_file(text: Path = EMBEDDED, *, may_build: bool = True) -> Path:
 
 
 def build(text: Path, target: Path) -> None:
-    """Write the library of `text` to `target`, in one step: readers see the old file or the new one.
+    """Build `target` from `text` atomically: readers see either the old file or the new one.
 
     Args:
-        text: The corpus, UTF-8, one JSON object a line with at least `id`, `quote`, `author` and `category`.
+        text: The corpus: UTF-8, one JSON object per line with at least `id`, `quote`, `author` and `category`.
         target: The SQLite file to write.
 
     Raises:
-        CorpusError: The text is not readable or not a corpus (the message names line and field), or the file cannot be
-            written.
+        CorpusError: The text cannot be read or is not a corpus (the message names line and field), or the file cannot
+            be written.
     """
     try:
         with tempfile.TemporaryDirectory(prefix=".corpus-", dir=target.parent) as folder:
             unfinished = Path(folder) / target.name
-            made_from = _fingerprint(text)  # first: a text that changes meanwhile makes the file stale
+            made_from = _fingerprint(text)  # taken first, so that a change during the build leaves the file stale
             with closing(sqlite3.connect(unfinished)) as db:
                 db.executescript(_SCHEMA)
                 db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", _lines(text))
@@ -160,15 +160,15 @@ def build(text: Path, target: Path) -> None:
 
 
 def source_of(line: dict[str, Any]) -> str | None:
-    """Say where a quote stands: `Meditations, Book V, tr. George Long (1862)`.
+    """Format a quote's source: `Meditations, Book V, tr. George Long (1862)`.
 
-    A character's line names the speaker: `Polonius, in Hamlet, Act I, Scene III (1603)`.
+    Words of a fictional character name the speaker: `Polonius, in Hamlet, Act I, Scene III (1603)`.
 
     Args:
-        line: A corpus line; `work` and, where there are any, `place`, `translator`, `speaker` and `year` are used.
+        line: A corpus line, of which `work` and the optional `place`, `translator`, `speaker` and `year` are used.
 
     Returns:
-        The source, None where the work is not known.
+        The source, or None if the work is unknown.
     """
     work = line.get("work")
     if not work:
@@ -213,14 +213,14 @@ def _lines(text: Path) -> Iterator[tuple[object, ...]]:
 
 
 def _is_text(value: object) -> bool:
-    """Tell whether a value is a text that can be encoded and stored anywhere: no lone surrogate, no NUL."""
+    """Return whether a value is a non-blank string that every encoding and database takes: no surrogate, no NUL."""
     if not isinstance(value, str) or not value.strip():
         return False
     return "\0" not in value and (value.isascii() or not _SURROGATE.search(value))
 
 
 def _arrange(db: sqlite3.Connection) -> "array[int]":
-    """Return the quotes' numbers in the order of their days, neighbours by different authors wherever that can be."""
+    """Return the quotes' numbers in the order of their days, avoiding the same author on consecutive days."""
     numbers, authors = array("l"), array("l")
     for n, author in db.execute(_SPREAD):
         numbers.append(n)
@@ -228,7 +228,7 @@ def _arrange(db: sqlite3.Connection) -> "array[int]":
     total = len(numbers)
 
     def clashes(at: int) -> bool:
-        """Tell whether the quote there has a neighbour by the same author; the last day's neighbour is the first."""
+        """Return whether a neighbour has the same author; the cycle wraps around."""
         return authors[at] in (authors[at - 1], authors[(at + 1) % total])
 
     def swap(one: int, other: int) -> None:
@@ -250,9 +250,9 @@ def _arrange(db: sqlite3.Connection) -> "array[int]":
 
 
 def _interleave(numbers: "array[int]", authors: "array[int]") -> "array[int]":
-    """Return the numbers, neighbours by different authors unless one author has more than half.
+    """Return the numbers with no author on consecutive days, unless one author has more than half of the quotes.
 
-    Author after author, the one with most quotes first, they fill every second place, and then those in between.
+    Author by author, the one with the most quotes first, they fill every second position, then those in between.
     """
     most = Counter(authors)
     order = sorted(range(len(numbers)), key=lambda at: (-most[authors[at]], authors[at], at))
@@ -278,7 +278,7 @@ def _is_fresh(built: Path, text: Path) -> bool:
 
 
 def _check(built: Path) -> None:
-    """Tell of a built library that has to be taken as it is whether this version reads it."""
+    """Raise CorpusError unless a built library, which cannot be rebuilt here, has the format of this version."""
     try:
         form = _made_from(built).partition(",")[0]
     except sqlite3.Error as error:

@@ -1,7 +1,7 @@
-"""Cursors: a place in the walk through one query's results in one library, as a text for a URL.
+"""Cursors: URL-safe positions within the results of one query on one library.
 
-A cursor holds what it belongs to, so that it never leads on through other results; its checksum tells one of ours from
-anything else. It is no secret, and no signature: a place is nothing that anybody must not ask for.
+A cursor contains digests of its query and library, so it cannot continue another list, and a checksum, which rejects
+anything that was not made here. It is not signed, because every position may be asked for.
 """
 
 import base64
@@ -16,7 +16,7 @@ _CHECKSUM = 8  # bytes
 
 
 class Place(NamedTuple):
-    """Name the last result that was given: its tier, and its number there."""
+    """Identify the last result of a page: its tier, and its number within it."""
 
     tier: int
     after: int
@@ -26,32 +26,37 @@ START = Place(0, -1)
 
 
 def cursor_of(place: Place, library: str, query: str) -> str:
-    """Return the cursor of a place.
+    """Encode a position.
 
     Args:
-        place: The last result that was given.
+        place: The last result of the page.
         library: The library's fingerprint.
-        query: What was asked, written the same for equal queries.
+        query: A canonical text of the query.
     """
     body = _FORM.pack(place.tier, place.after, _digest(library), _digest(query))
     return base64.urlsafe_b64encode(body + _digest("quotes cursor", body)).rstrip(b"=").decode()
 
 
 def place_of(cursor: str, library: str, query: str) -> Place:
-    """Return the place that a cursor stands for.
+    """Decode a cursor.
+
+    Args:
+        cursor: What the client sent.
+        library: The library's fingerprint.
+        query: A canonical text of the query.
 
     Raises:
-        ParameterError: It was not made here, or for another query, or for a library that has changed since.
+        ParameterError: The cursor was not made here, belongs to another query, or the library has changed since.
     """
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-    except ValueError:  # bad Base64, or no ASCII
+    except ValueError:  # invalid Base64, or not ASCII
         raw = b""
     body, checksum = raw[:-_CHECKSUM], raw[-_CHECKSUM:]
     if len(raw) != _FORM.size + _CHECKSUM or checksum != _digest("quotes cursor", body):
         raise ParameterError("cursor", "was not issued by this service")
     tier, after, of_library, of_query = _FORM.unpack(body)
-    if after < 0:  # it is made like ours, which anybody can do
+    if after < 0:  # forged: the checksum needs no secret
         raise ParameterError("cursor", "is none that was given here")
     if of_library != _digest(library):
         raise ParameterError("cursor", "belongs to a library that has changed since; start again without it")

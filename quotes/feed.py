@@ -1,4 +1,4 @@
-"""The feed of the last daily quotes over HTTP."""
+"""The Atom feed of the latest daily quotes over HTTP."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from quotes.daily import DailyQuotes
 from quotes.settings import Settings
 
 DAYS = 30
-KEPT_READY = 16  # feeds, each for another URL of the service
+KEPT_READY = 16  # feeds, one for each base URL
 
 
 class _Ready(NamedTuple):
-    """Hold a day's feed, made once."""
+    """Store a rendered feed."""
 
     body: bytes
     etag: str
@@ -21,11 +21,11 @@ class _Ready(NamedTuple):
 
 
 class FeedResource:
-    """Answer with the last daily quotes.
+    """Serve the feed.
 
     Args:
-        daily: The days.
-        settings: Say at which URL the service is reached.
+        daily: Supplies the quotes.
+        settings: The settings, which may fix the base URL.
     """
 
     def __init__(self, daily: DailyQuotes, settings: Settings) -> None:

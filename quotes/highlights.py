@@ -1,4 +1,4 @@
-"""Mark in a text what a search has found in it."""
+"""Highlight what a search found in a text."""
 
 from collections.abc import Iterator
 from html import escape
@@ -8,11 +8,11 @@ from quotes.words import places
 
 
 def marked(text: str, terms: Terms) -> str:
-    """Return a text as HTML, escaped, with `<mark>` around what is looked for.
+    """Return a text as escaped HTML with `<mark>` around the matches.
 
     Args:
-        text: The text, which is data whatever it looks like.
-        terms: What is looked for: words, phrases as a whole, and of an open last word every word that begins so.
+        text: The text; any markup in it is escaped.
+        terms: What to mark: whole words and phrases, and, if the last word is a prefix, every word that starts with it.
     """
     html, done = "", 0
     for begin, end in _joined(sorted(_hits(text, terms))):
@@ -33,7 +33,7 @@ def _hits(text: str, terms: Terms) -> Iterator[tuple[int, int]]:
 
 
 def _joined(ranges: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Give ranges in order, those that overlap as one."""
+    """Merge overlapping ranges, which are given in order."""
     begin, end = 0, 0
     for first, last in ranges:
         if first >= end:

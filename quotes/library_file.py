@@ -1,4 +1,4 @@
-"""A built library, opened where it lies: immutable, on first use, one connection for all threads."""
+"""A built library, opened in place on first use: immutable, with one connection for all threads."""
 
 import sqlite3
 import threading
@@ -13,13 +13,13 @@ _KNOWS_ALL = (3, 9)  # the SQLite that FTS5 came with
 
 
 class LibraryFile:
-    """Read one built library; safe to share between threads.
+    """Read a built library; safe to share between threads.
 
     Args:
         find: Returns the path of the built file; called once, on first use.
     """
 
-    MAPPED = 0  # bytes of the file that are read where the system has them in memory, instead of being copied
+    MAPPED = 0  # bytes of the file to memory-map (sqlite.org/mmap.html)
 
     def __init__(self, find: Callable[[], Path]) -> None:
         self.find = find
@@ -34,7 +34,7 @@ class LibraryFile:
         return row
 
     def _first(self, sql: str, *values: object) -> tuple[Any, ...] | None:
-        """Return the first row of an answer; one thread at a time, for a statement is kept and used by all."""
+        """Return the first row of a result; one thread at a time, because all threads share the cached statement."""
         try:
             db = self._db
             with self._reading:
@@ -44,7 +44,7 @@ class LibraryFile:
         return row
 
     def _all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """Return every row of an answer, as `_first` does."""
+        """Return every row of a result, under the same lock as `_first`."""
         try:
             db = self._db
             with self._reading:
@@ -56,8 +56,8 @@ class LibraryFile:
     def _db(self) -> sqlite3.Connection:
         if self._connection is None:
             with self._opening:
-                # Immutable: no lock, no journal, and it works on a read-only file system (sqlite.org/uri.html). One
-                # connection, and so one page cache, serves all threads.
+                # Immutable: no locks, no journal, works on a read-only file system (sqlite.org/uri.html). All threads
+                # share one connection and so one page cache.
                 self._connection = self._connection or _opened(
                     f"{self.find().absolute().as_uri()}?immutable=1", self.MAPPED
                 )
@@ -73,8 +73,8 @@ def _opened(uri: str, mapped: int) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, check_same_thread=False)
     db.execute(f"PRAGMA mmap_size = {mapped:d}")
     if sqlite3.sqlite_version_info < _KNOWS_ALL:
-        # FTS5 keeps tables of a form that this SQLite does not know. So it passes over them, instead of reading nothing
-        # at all (sqlite.org/pragma.html#pragma_writable_schema); nothing can be written anyway.
+        # This SQLite cannot parse the schema of FTS5's tables. With this pragma it ignores them instead of refusing the
+        # whole file (sqlite.org/pragma.html#pragma_writable_schema). Nothing can be written anyway.
         db.execute("PRAGMA writable_schema = ON")
     return db
 

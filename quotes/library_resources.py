@@ -1,4 +1,4 @@
-"""The library over HTTP: search and lists, a quote by its id, authors and categories."""
+"""The library over HTTP: search and listing, single quotes, authors and categories."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -20,12 +20,12 @@ PARAMETERS = frozenset({"q", "author", "category", "limit", "cursor", "highlight
 RESULTS, MOST_RESULTS = 20, 100
 NAMES = MOST_NAMES = 1000
 
-# The library changes with its file alone, at a deployment. A list's cursors end with it, so a list is kept for an hour.
+# The library only changes with a deployment. That invalidates the cursors in a list, so lists are cached for less time.
 LIST_CACHING, QUOTE_CACHING = "public, max-age=3600", "public, max-age=86400"
 
 
 class LibraryResource:
-    """Answer with a page of the library, or of what is found in it."""
+    """Serve the library page by page, filtered or searched."""
 
     def __init__(self, library: Library, settings: Settings) -> None:
         self._library = library
@@ -53,7 +53,7 @@ class LibraryResource:
 
 
 class LibraryQuoteResource:
-    """Answer with one quote of the library."""
+    """Serve a single quote of the library."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -72,10 +72,10 @@ class LibraryQuoteResource:
 
 
 class NamesResource:
-    """Answer with names, and how many quotes each has.
+    """Serve names with their number of quotes.
 
     Args:
-        names: Returns so many of them, those with most quotes first.
+        names: Returns at most the given number of them, those with the most quotes first.
     """
 
     def __init__(self, names: Callable[[int], list[tuple[str, int]]]) -> None:
@@ -93,7 +93,7 @@ class NamesResource:
 def add_to(app: "falcon.App[Any, Any]", library: Library, settings: Settings) -> None:
     """Add the resources to an application."""
     app.add_route("/quotes", LibraryResource(library, settings))
-    app.add_route("/quotes/{id:path}", LibraryQuoteResource(library))  # an id of somebody's library may have slashes
+    app.add_route("/quotes/{id:path}", LibraryQuoteResource(library))  # imported ids may contain slashes
     app.add_route("/authors", NamesResource(library.authors))
     app.add_route("/categories", NamesResource(library.categories))
 

@@ -1,4 +1,4 @@
-"""The page that browsers get at `/`, where everybody else gets a random quote."""
+"""The web page at `/`, where clients other than browsers get a random quote."""
 
 import datetime as dt
 import functools
@@ -26,7 +26,7 @@ HTML = "text/html"
 PARAMETERS = frozenset({"show", "date", "quote", "q", "cursor"})
 RESULTS = 20  # of a search, at once
 LISTED = 30  # days
-KEPT_FOR = 600  # seconds, by caches: a new version of the page is not to wait for the next day
+KEPT_FOR = 600  # seconds in caches, so that a new version of the page shows up the same day
 BASES_KEPT_READY = 20
 
 POLICY = (
@@ -38,21 +38,21 @@ log = logging.getLogger(__name__)
 
 
 class Responder(Protocol):
-    """Answer a request."""
+    """Respond to `GET`."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer `GET`."""
+        """Respond to a request."""
 
 
 class RootResource:
-    """Answer with the page where `Accept` prefers HTML, and otherwise as another resource does."""
+    """Serve the page to clients that prefer HTML, and delegate every other request to another resource."""
 
     def __init__(self, page: "PageResource", other: Responder) -> None:
         self._page = page
         self._other = other
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer `GET /`; `format` wins over `Accept`, as everywhere."""
+        """Answer `GET /`; `format` takes precedence over `Accept`, as everywhere."""
         vary(resp)
         if _prefers_html((req.get_header("Accept") or "*/*").lower()) and not req.has_param("format"):
             self._page.on_get(req, resp)
@@ -63,7 +63,7 @@ class RootResource:
 
 
 class _Ready(NamedTuple):
-    """Hold today's page, made once."""
+    """Store today's rendered page."""
 
     body: bytes
     etag: str
@@ -71,7 +71,7 @@ class _Ready(NamedTuple):
 
 
 class PageResource:
-    """Answer with the page: today's quote on top, or another one, and everything there is to do with quotes."""
+    """Serve the page: today's quote or another one on top, and all features of the service below."""
 
     def __init__(self, service: Service, settings: Settings) -> None:
         self._service = service
@@ -80,7 +80,7 @@ class PageResource:
         self._ready: dict[str, _Ready] = {}
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer with the page; today's stands ready as bytes until the day ends."""
+        """Answer with the page; today's is kept as bytes until the day ends."""
         resp.set_header("Content-Security-Policy", POLICY)
         given = parameters.parse(req.query_string, PARAMETERS)
         if given:
@@ -92,7 +92,7 @@ class PageResource:
         if ready is None or ready.ends <= now:
             today = self._daily.quote_of_today()
             body, is_whole = self._drawn(req, _of_day(today))
-            if not (today.on_record and is_whole):  # nobody may keep what may be another quote soon
+            if not (today.on_record and is_whole):  # provisional: must not be cached, here or elsewhere
                 send(resp, f"{HTML}; charset=utf-8", body)
                 return
             ready = self._keep(base, _Ready(body, etag_of(body), self._daily.end_of(today.day)))
@@ -100,7 +100,7 @@ class PageResource:
         send_cacheable(req, resp, f"{HTML}; charset=utf-8", ready.body, ready.etag, caching)
 
     def _keep(self, base: str, ready: _Ready) -> _Ready:
-        if len(self._ready) >= BASES_KEPT_READY:  # a base may be what a client says that our host is
+        if len(self._ready) >= BASES_KEPT_READY:  # the base may come from a Host header, which clients can vary
             self._ready.clear()
         self._ready[base] = ready
         return ready
@@ -136,7 +136,7 @@ class PageResource:
         return self._settings.public_url or req.prefix
 
     def _drawn(self, req: falcon.Request, shown: "Shown", found: "Found | None" = None) -> tuple[bytes, bool]:
-        """Return the page, and whether nothing was missing."""
+        """Return the rendered page, and whether it is complete."""
         from quotes.representations import html
 
         days: list[Daily] | None
@@ -155,13 +155,13 @@ class PageResource:
 
 
 def add_to(app: "falcon.App[Any, Any]", service: Service, settings: Settings, other: Responder) -> None:
-    """Add the page and its files to an application.
+    """Add the routes of the page and its static files.
 
     Args:
         app: The application.
-        service: The parts to answer with.
+        service: The service to show.
         settings: The settings.
-        other: What `/` answers with to who does not prefer HTML.
+        other: Handles `GET /` for clients that do not prefer HTML.
     """
     app.add_route("/", RootResource(PageResource(service, settings), other))
     app.add_route("/static/{name}", static_files.StaticResource())
@@ -175,8 +175,8 @@ def _of_day(daily: Daily) -> "Shown":
 
 @functools.lru_cache(maxsize=256)
 def _prefers_html(accept: str) -> bool:
-    """Tell whether a client names HTML and likes nothing better; `*/*` alone has always meant a quote."""
-    json, text, *others = MEDIA_TYPES.values()  # what stands first wins where a client likes both as much
+    """Return whether a client names HTML and prefers nothing to it; `*/*` alone has always meant a quote."""
+    json, text, *others = MEDIA_TYPES.values()  # equally preferred types are chosen in this order
     try:
         return HTML in accept and mediatypes.best_match((json, text, HTML, *others), accept) == HTML
     except falcon.InvalidMediaType:

@@ -1,4 +1,4 @@
-"""Query parameters: decoded strictly, checked, and refused with an error that names them."""
+"""Request parameters: decoded strictly, validated, and rejected with an error that names them."""
 
 import datetime as dt
 import functools
@@ -13,7 +13,7 @@ from quotes.corpus import Filters
 from quotes.errors import ParameterError
 
 LONGEST = 200  # characters
-LONGEST_QUOTE = 999_999_999  # characters, that can be asked for
+LONGEST_QUOTE = 999_999_999  # characters; the upper bound of min_length and max_length
 MOST_AT_ONCE = 50  # quotes
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
@@ -21,14 +21,14 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def read(query_string: str, known: frozenset[str]) -> Mapping[str, str]:
-    """Return the known parameters of a query string, or of a form, whose form is the same; others are ignored.
+    """Parse a query string or a URL-encoded form, ignoring unknown parameters.
 
     Args:
-        query_string: As WSGI has it: percent-encoded, other bytes as Latin-1 (PEP 3333).
+        query_string: Percent-encoded text as in WSGI, where other bytes appear as Latin-1 (PEP 3333).
         known: The parameters that the resource understands.
 
     Raises:
-        ParameterError: A known one is given twice, empty, longer than 200 characters, not UTF-8, or holds control
+        ParameterError: A known parameter is repeated, empty, longer than `LONGEST`, not UTF-8, or contains control
             characters.
     """
     found: dict[str, str] = {}
@@ -47,18 +47,18 @@ def read(query_string: str, known: frozenset[str]) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
-parse = functools.lru_cache(maxsize=512)(read)  # most requests ask the same, so the last answers are kept
+parse = functools.lru_cache(maxsize=512)(read)  # most requests have one of a few query strings
 
 
 def read_json(text: bytes, known: frozenset[str]) -> Mapping[str, str]:
-    """Return the known members of a JSON object, held to the rules of `read`; others are ignored.
+    """Parse a JSON object by the rules of `read`, ignoring unknown members.
 
     Args:
         text: The JSON text.
-        known: The members that the resource understands; each is a string.
+        known: The members that the resource understands; each has to be a string.
 
     Raises:
-        ParameterError: As `read`, or a member is no string, or there is no JSON object at all.
+        ParameterError: As `read`; also if a known member is not a string, or the text is not a JSON object.
     """
 
     def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -84,12 +84,12 @@ def read_json(text: bytes, known: frozenset[str]) -> Mapping[str, str]:
 
 
 def checked(name: str, value: str) -> str:
-    """Return a parameter's value as it is.
+    """Return a parameter's value unchanged if it is valid.
 
     Raises:
-        ParameterError: It was not UTF-8, holds control characters, or is empty, if only of spaces, or too long.
+        ParameterError: The value was not UTF-8, contains control characters, is blank, or is longer than `LONGEST`.
     """
-    if "\N{REPLACEMENT CHARACTER}" in value:  # what API Gateway hands on in the place of such bytes
+    if "\N{REPLACEMENT CHARACTER}" in value:  # API Gateway substitutes it for invalid bytes
         raise ParameterError(name, "is not UTF-8")
     if any(unicodedata.category(char) in ("Cc", "Cs") for char in value):
         raise ParameterError(name, "holds control characters")
@@ -101,16 +101,16 @@ def checked(name: str, value: str) -> str:
 
 
 def text(parameters: Mapping[str, str], name: str) -> str | None:
-    """Return what somebody wrote or pasted, without spaces around it; None where it is not given."""
+    """Return a free-text parameter without surrounding spaces, or None if it is absent."""
     value = parameters.get(name)
     return None if value is None else value.strip()
 
 
 def required(parameters: Mapping[str, str], name: str) -> str:
-    """Return a text that has to be given.
+    """Return a mandatory free-text parameter.
 
     Raises:
-        ParameterError: It is not.
+        ParameterError: The parameter is absent.
     """
     value = text(parameters, name)
     if value is None:
@@ -119,10 +119,10 @@ def required(parameters: Mapping[str, str], name: str) -> str:
 
 
 def choice(parameters: Mapping[str, str], name: str, choices: Collection[str]) -> str | None:
-    """Return a parameter that is one of some words, None where it is not given.
+    """Return a parameter that has to be one of `choices`, or None if it is absent.
 
     Raises:
-        ParameterError: It is none of them.
+        ParameterError: The value is none of the choices.
     """
     value = parameters.get(name)
     if value is not None and value not in choices:
@@ -131,10 +131,10 @@ def choice(parameters: Mapping[str, str], name: str, choices: Collection[str]) -
 
 
 def integer(parameters: Mapping[str, str], name: str, lowest: int, highest: int) -> int | None:
-    """Return a parameter as a whole number, None where it is not given.
+    """Return a parameter as an integer, or None if it is absent.
 
     Raises:
-        ParameterError: It is not written in ASCII digits, or out of range.
+        ParameterError: The value is not written in ASCII digits, or is out of range.
     """
     value = parameters.get(name)
     if value is None:
@@ -145,19 +145,19 @@ def integer(parameters: Mapping[str, str], name: str, lowest: int, highest: int)
 
 
 def count(parameters: Mapping[str, str]) -> int | None:
-    """Return how many quotes are asked for, None where no number is given.
+    """Return `count`, the number of quotes requested, or None if it is absent.
 
     Raises:
-        ParameterError: It is no whole number from 1 to `MOST_AT_ONCE`.
+        ParameterError: The value is not an integer from 1 to `MOST_AT_ONCE`.
     """
     return integer(parameters, "count", 1, MOST_AT_ONCE)
 
 
 def filters(parameters: Mapping[str, str]) -> Filters:
-    """Return which quotes may be picked.
+    """Return the filters of a random quote.
 
     Raises:
-        ParameterError: A length is no whole number.
+        ParameterError: A length is not an integer from 0 to `LONGEST_QUOTE`.
     """
     return Filters(
         text(parameters, "author"),
@@ -168,10 +168,10 @@ def filters(parameters: Mapping[str, str]) -> Filters:
 
 
 def day(parameters: Mapping[str, str], name: str, today: dt.date) -> dt.date:
-    """Return a parameter that is given as a day that has come.
+    """Return a parameter, which has to be present, as a day no later than `today`.
 
     Raises:
-        ParameterError: It is not a calendar day written as YYYY-MM-DD, or lies after `today`.
+        ParameterError: The value is not a calendar day written as YYYY-MM-DD, or lies after `today`.
     """
     value = parameters[name]
     try:

@@ -1,9 +1,9 @@
-"""Search the library: words, beginnings and phrases, best matches first, page by page.
+"""Search the library for words, prefixes and phrases: best matches first, page by page.
 
-What matches comes in tiers: first what is by the author whose name is asked for, then what has the words as one phrase,
-then what has all of them, then what has the last one as a beginning; within a tier the shortest quote first. Nothing is
-sorted for that: quotes are numbered from the shortest on, and the index is walked in that order. A place in the walk is
-a tier and a number, so a page deep in it costs what the first costs.
+Matches come in tiers: quotes by an author with that name, then quotes with the words as one phrase, then quotes with
+all of the words, then quotes with a word that starts with the last one; within a tier, shortest first. Nothing has to
+be sorted: quotes are numbered by length, and each tier is one FTS5 expression walked in that order. A position is a
+tier and a number, so a late page costs no more than the first.
 """
 
 import functools
@@ -34,12 +34,12 @@ _COUNT = "SELECT count(*) FROM found WHERE found MATCH ?"
 
 
 class Query(NamedTuple):
-    """Say what is looked for.
+    """Describe a search.
 
     Attributes:
-        q: Words, the last one as a beginning; phrases in quotation marks. None for every quote.
-        author: The author's name in any case, None for all.
-        category: The category's name in any case, None for all.
+        q: Words, of which the last may be incomplete, and phrases in quotation marks; None for every quote.
+        author: The author's name, case-insensitive; None for all.
+        category: The category's name, case-insensitive; None for all.
     """
 
     q: str | None = None
@@ -48,12 +48,12 @@ class Query(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Hold a page of results.
+    """Represent a page of results.
 
     Attributes:
-        quotes: The page's quotes.
-        total: How many match in all.
-        cursor: Where the next page begins, None on the last.
+        quotes: The quotes on this page.
+        total: The number of matches on all pages.
+        cursor: The cursor of the next page; None on the last.
     """
 
     quotes: list[Quote]
@@ -62,11 +62,11 @@ class Page(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """Hold what a text asks for.
+    """Represent a parsed search text.
 
     Attributes:
-        phrases: Runs of folded words, each of one word or more; a quote has to have all of them. None: no quote has.
-        is_open: Whether the last word is a beginning.
+        phrases: Sequences of one or more folded words; a quote has to contain all of them. If empty, nothing matches.
+        is_open: Whether the last word is a prefix.
     """
 
     phrases: tuple[tuple[str, ...], ...]
@@ -75,10 +75,10 @@ class Terms(NamedTuple):
 
 @functools.lru_cache(maxsize=1024)
 def terms_of(q: str) -> Terms:
-    """Read what somebody typed; whatever is no letter and no digit only parts words.
+    """Parse what a user typed; characters other than letters and digits only separate words.
 
-    Words in quotation marks are a phrase, and so are those that a hyphen or an apostrophe joins. The last word is a
-    beginning unless its phrase is closed. A text without a word asks for nothing that there is.
+    Words in quotation marks form a phrase, and so do words joined by a hyphen or an apostrophe. The last word is a
+    prefix unless its quotation marks are closed. A text without any word matches nothing.
     """
     phrases: list[tuple[str, ...]] = []
     is_open = False
@@ -96,15 +96,15 @@ def terms_of(q: str) -> Terms:
 
 
 class Library(LibraryFile):
-    """Search one built library; safe to share between threads, opened on first use.
+    """Search a built library; safe to share between threads, opened on first use.
 
-    It has a connection of its own, so that a search keeps no random pick waiting.
+    It has its own connection, so that a search does not hold up random picks.
 
     Args:
         find: Returns the path of the built file; called once, on first use.
     """
 
-    MAPPED = 2**30  # halves the time that two common words take
+    MAPPED = 2**30  # memory mapping halves the time of a search for two common words
 
     def __init__(self, find: Callable[[], Path]) -> None:
         super().__init__(find)
@@ -116,16 +116,16 @@ class Library(LibraryFile):
         return str(self._row("SELECT value FROM meta WHERE name = 'made_from'")[0])
 
     def search(self, query: Query, limit: int = 20, cursor: str | None = None) -> Page:
-        """Return a page of what matches; whoever walks along the cursors gets each match once.
+        """Return a page of matches; following the cursors yields each match exactly once.
 
         Args:
-            query: What is looked for.
-            limit: Most quotes of the page.
-            cursor: Where to go on, as the page before had it; None for the first page.
+            query: The search.
+            limit: The maximum number of quotes on the page.
+            cursor: The previous page's cursor; None for the first page.
 
         Raises:
-            ParameterError: The cursor is none of this library's and query's.
-            SearchUnavailable: There is a text, and this SQLite cannot search.
+            ParameterError: The cursor does not belong to this library and query.
+            SearchUnavailable: The query has a text, and this SQLite lacks full-text search.
             CorpusError: The library cannot be read.
         """
         author, category = key(query.author or ""), key(query.category or "")
@@ -148,7 +148,7 @@ class Library(LibraryFile):
         return Page(quotes, total, None if is_last else cursor_of(hits[limit - 1][0], self.made_from, asked))
 
     def by_id(self, quote_id: str) -> Quote | None:
-        """Return the quote with an id, None where there is none.
+        """Return the quote with an id, or None if there is none.
 
         Raises:
             CorpusError: The library cannot be read.
@@ -157,7 +157,7 @@ class Library(LibraryFile):
         return Quote(*row) if row else None
 
     def authors(self, limit: int) -> list[tuple[str, int]]:
-        """Return authors and how many quotes each has, those with most first.
+        """Return authors with their number of quotes, most first.
 
         Raises:
             CorpusError: The library cannot be read.
@@ -165,7 +165,7 @@ class Library(LibraryFile):
         return self._all("SELECT name, quotes FROM authors ORDER BY place LIMIT ?", limit)
 
     def categories(self, limit: int) -> list[tuple[str, int]]:
-        """Return categories and how many quotes each has, the largest first.
+        """Return categories with their number of quotes, most first.
 
         Raises:
             CorpusError: The library cannot be read.
@@ -173,7 +173,7 @@ class Library(LibraryFile):
         return self._all("SELECT name, quotes FROM categories ORDER BY place LIMIT ?", limit)
 
     def _marks(self, author: str, category: str) -> tuple[str, ...]:
-        """Return what the index has as words of an author's and of a category's quotes."""
+        """Return the artificial index words that stand for an author and a category."""
         marks = []
         if author:
             marks.append(f"{OF_AUTHOR}{self._row(_SCOPE, author, '')[0]}")
@@ -202,7 +202,7 @@ class Library(LibraryFile):
 
 
 def _quoted(phrase: tuple[str, ...]) -> str:
-    """Write a phrase as FTS5 reads it (sqlite.org/fts5.html, section 3); folded words hold no quotation mark."""
+    """Write a phrase in FTS5 syntax (sqlite.org/fts5.html, section 3); folded words contain no quotation mark."""
     return f'"{" ".join(phrase)}"'
 
 
@@ -227,12 +227,12 @@ def _every(terms: Terms, marks: tuple[str, ...]) -> str:
 
 
 def _tiers(terms: Terms, marks: tuple[str, ...]) -> list[str]:
-    """Return what is found in each tier and in none before; each tier is part of the last of them."""
+    """Return an FTS5 expression per tier, each excluding the earlier tiers; together they match what `_every` does."""
     together = tuple(word for phrase in terms.phrases for word in phrase)
     by_author = _all_of([_quoted((BY_AUTHOR + word,)) for word in together])
     exactly = _exactly(terms)
     tiers = [_all_of([by_author, *(_quoted(phrase) for phrase in terms.phrases if len(phrase) > 1)])]
-    if len(terms.phrases) > 1:  # who has them as one has each of them: to ask for these too would take twice as long
+    if len(terms.phrases) > 1:  # the whole phrase implies its parts; asking for those as well would take twice as long
         as_one = _quoted(together)
         tiers += [f"{as_one} NOT {by_author}", f"({exactly} NOT {by_author}) NOT {as_one}"]
     else:

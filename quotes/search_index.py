@@ -1,7 +1,7 @@
-"""Make the index that `search.py` reads: a table of SQLite's FTS5, and how many quotes hold each frequent word.
+"""Build the index that `search.py` reads: an FTS5 table, and the number of quotes with each frequent word.
 
-The table holds no text, only which words stand where, folded by `words.py`; a row's number is the quote's, so walking
-the index in its own order is walking from the shortest quote to the longest.
+The table stores no text, only the positions of the words as folded by `words.py`. Its row numbers are those of the
+quotes, so reading the index in its natural order yields the shortest quotes first.
 """
 
 import sqlite3
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 from quotes.words import words
 
-# First characters of what no text has as a word: they are for private use (Unicode, section 23.5).
+# Artificial words start with these private-use characters (Unicode, section 23.5), which no folded word contains.
 BY_AUTHOR, OF_AUTHOR, OF_CATEGORY, BREAK = "\ue000", "\ue001", "\ue002", "\ue003"
-PREFIXES = (1, 2, 3)  # characters; beginnings of that length are in the index, as the schema below says
-FREQUENT = 500  # quotes; what fewer have is counted when it is asked for
+PREFIXES = (1, 2, 3)  # characters; lengths of the indexed prefixes, the same as in the schema below
+FREQUENT = 500  # quotes; rarer words are counted on demand
 
-# `ascii` leaves everything but ASCII as it is, and of that there are letters and digits only.
+# The words are folded already: `ascii` leaves non-ASCII alone, and the only ASCII is letters and digits.
 _SCHEMA = """
 CREATE VIRTUAL TABLE found USING fts5(
     words, content = '', columnsize = 0, tokenize = 'ascii', prefix = '1 2 3'
@@ -32,15 +32,15 @@ ORDER BY n
 
 
 def add_index(db: sqlite3.Connection) -> None:
-    """Add the index to a library that is being built and has its quotes and scopes.
+    """Add the index to a library under construction that already has its quotes and scopes.
 
     Args:
-        db: The connection of the builder, with its temporary table `numbered`.
+        db: The builder's connection, with its temporary table `numbered`.
     """
     for statement in _SCHEMA.split(";\n"):
         db.execute(statement)
     db.executemany("INSERT INTO found (rowid, words) VALUES (?, ?)", _rows(db))
-    db.execute("INSERT INTO found (found) VALUES ('optimize')")  # one piece: every word is in one place
+    db.execute("INSERT INTO found (found) VALUES ('optimize')")  # one segment: one lookup for each word
     _count(db)
 
 
@@ -65,7 +65,7 @@ def _rows(db: sqlite3.Connection) -> Iterator[tuple[int, str]]:
 
 
 def _count(db: sqlite3.Connection) -> None:
-    """Count how many quotes have each word and each indexed beginning (`lo*`), where many may have it."""
+    """Store the number of quotes for each frequent word and each frequent indexed prefix (`lo*`)."""
     db.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, found, row)")
     db.execute("INSERT INTO frequent SELECT term, doc FROM vocabulary WHERE doc >= ? ORDER BY term", (FREQUENT,))
     for length in PREFIXES:
