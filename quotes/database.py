@@ -1,8 +1,8 @@
-"""Which database a URL means, how it is opened, and how it is read and written.
+"""The state: which database a URL names, and how it is opened, read and written.
 
-There is one way to read and one to write, whatever the URL: `read(question)` and `write(change)`, each with a function
-that is given the open database. A change runs in a transaction, perhaps more than once, so it does nothing but talk to
-the database.
+Whatever the URL, there is one way to read, `read(question)`, and one to write, `write(change)`; each takes a function
+that is called with the open database. A change runs in a transaction and may be retried, so it must have no effects
+outside the database.
 """
 
 import abc
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-BUSY_TIMEOUT = 5.0  # seconds that a writer waits for another one's lock
+BUSY_TIMEOUT = 5.0  # seconds that a writer waits for another writer's lock
 UNSHARED = "each instance has a file of its own, so the day's quote is the corpus's; set DATABASE_URL=s3://…"
-TRIES = 5  # of a change that lost against another one
+TRIES = 5  # of a change that conflicts with concurrent ones
 
-# PostgreSQL's appendix A: serialization_failure, deadlock_detected. CockroachDB asks for retries with the first.
+# PostgreSQL, appendix A: serialization_failure, deadlock_detected. CockroachDB requests a retry with the former.
 _LOST_AGAINST_ANOTHER = ("40001", "40P01")
 
 log = logging.getLogger(__name__)
 
 
 def never(_: object) -> bool:
-    """Say that no answer is final."""
+    """Return False: no answer is final."""
     return False
 
 
@@ -48,7 +48,7 @@ class Database(abc.ABC):
     Attributes:
         kind: `sqlite`, `s3`, `postgresql` or `cockroachdb`.
         shared: Whether every instance of the service sees this database.
-        meaning: What that means, in a sentence.
+        meaning: A phrase that explains `kind` and `shared` to the operator.
     """
 
     kind: str
@@ -59,12 +59,12 @@ class Database(abc.ABC):
     def read(
         self, question: "Callable[[peewee.Database], Answer]", is_final: Callable[[Answer], bool] = never
     ) -> Answer:
-        """Return what `question` answers when it is given the open database, with every write before this call seen.
+        """Return the result of `question`, called with the open database; it sees every write before this call.
 
         Args:
-            question: Reads, and does nothing else.
-            is_final: Tells whether an answer can never change, so that it may come from an older copy: a row that is
-                immutable once it is there. Only state on S3 has copies; nothing is final by default.
+            question: Reads from the database, without side effects.
+            is_final: Returns whether an answer can never change, such as a row that is never updated; it may then come
+                from an outdated copy. Only the state on S3 has copies. By default, no answer is final.
 
         Raises:
             StateUnavailable: The database cannot be reached or read.
@@ -80,20 +80,20 @@ class Database(abc.ABC):
 
     @abc.abstractmethod
     def is_there(self) -> bool:
-        """Tell whether there is a file, an object or a server, without making one as the first use would.
+        """Return whether the file, object or server exists, without creating it as the first use would.
 
         Raises:
-            StateUnavailable: It cannot be found out.
+            StateUnavailable: This cannot be determined.
         """
 
 
 class PeeweeDatabase(Database):
-    """Be a database that peewee connects to directly: a SQLite file here, a server in `server_database.py`.
+    """Read and write a database that peewee connects to directly: a SQLite file, or a server (`server_database.py`).
 
     Args:
-        url: Its URL.
-        shared: Whether every instance of the service sees it.
-        meaning: What that means.
+        url: The database's URL.
+        shared: As in `Database`.
+        meaning: As in `Database`.
     """
 
     def __init__(self, url: str, *, shared: bool, meaning: str) -> None:
@@ -107,12 +107,12 @@ class PeeweeDatabase(Database):
     def read(
         self, question: "Callable[[peewee.Database], Answer]", is_final: Callable[[Answer], bool] = never
     ) -> Answer:
-        """Read; there are no copies, so every answer is current."""
+        """Read; without copies, every answer is current."""
         with self._open() as db:
             return question(db)
 
     def write(self, change: "Callable[[peewee.Database], Answer]") -> Answer:
-        """Write, again where the change lost against another one."""
+        """Write, retrying a change that conflicts with a concurrent one."""
         with self._open() as db:
             return in_transaction(db, change)
 
@@ -129,7 +129,7 @@ class PeeweeDatabase(Database):
                 self._prepare(db)
                 yield db
         except (peewee.PeeweeException, OSError) as error:
-            self._prepared = False  # the file may have been removed, and is then made again
+            self._prepared = False  # the file may have been deleted; the next use then recreates it
             raise StateUnavailable(f"The {self.kind} database is not usable: {first_line(error)}") from error
 
     @contextlib.contextmanager
@@ -142,7 +142,7 @@ class PeeweeDatabase(Database):
                 db.connect()
                 break
             except peewee.OperationalError as error:
-                # Of those that switch a new file to write-ahead logging at once all but one fail, without waiting.
+                # When several switch a new file to write-ahead logging at once, all but one fail without waiting.
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(random.uniform(0.0, 0.02))  # noqa: S311
@@ -155,7 +155,7 @@ class PeeweeDatabase(Database):
     def _database(self) -> "peewee.Database":
         import peewee
 
-        # Write-ahead logging lets readers go on while one writes; a commit survives a power cut (sqlite.org/wal.html).
+        # Write-ahead logging does not block readers; `full` makes commits survive a power cut (sqlite.org/wal.html).
         pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
         path = _path(self._url)
         if not self.shared:
@@ -163,7 +163,7 @@ class PeeweeDatabase(Database):
         return peewee.SqliteDatabase(str(path), timeout=BUSY_TIMEOUT, pragmas=pragmas)
 
     def _prepare(self, db: "peewee.Database") -> None:
-        """Bring the schema to this version's, once a process; concurrent starters wait or find it done."""
+        """Migrate the schema once per process; threads and processes that start at the same time do not collide."""
         import peewee
 
         if self._prepared:
@@ -173,18 +173,17 @@ class PeeweeDatabase(Database):
                 try:
                     in_transaction(db, migrate)
                 except (peewee.IntegrityError, peewee.ProgrammingError):
-                    if not is_migrated(db):  # nobody else made the same table in the same moment
+                    if not is_migrated(db):  # the cause is not a concurrent migration
                         raise
             self._prepared = True
 
 
 def open_database(url: str, *, on_lambda: bool = False) -> Database:
-    """Return the database that `DATABASE_URL` means; nothing is connected to yet.
+    """Return the database that a URL names, without connecting to it yet.
 
     Args:
-        url: A URL that `settings.py` has checked.
-        on_lambda: True on AWS Lambda, where a SQLite file belongs to one instance alone, and an instance answers one
-            request at a time.
+        url: A URL that `settings.py` has validated.
+        on_lambda: True on AWS Lambda, where each instance has its own SQLite file and handles one request at a time.
     """
     scheme = urlsplit(url).scheme
     if scheme == "s3":
@@ -202,12 +201,12 @@ def open_database(url: str, *, on_lambda: bool = False) -> Database:
 
 
 def in_transaction(db: "peewee.Database", change: "Callable[[peewee.Database], Answer]") -> Answer:
-    """Run `change` in a transaction of an open database, again where the server says that it lost against another."""
+    """Run `change` in a transaction, retrying it if the server reports a conflict with a concurrent one."""
     import peewee
 
     for attempt in range(1, TRIES + 1):
         try:
-            # SQLite takes the write lock at the start: a reader that becomes a writer could not wait for it.
+            # SQLite has to take the write lock at the start: a transaction that has read cannot wait for it later.
             with db.atomic(**({"lock_type": "immediate"} if isinstance(db, peewee.SqliteDatabase) else {})):
                 return change(db)
         except peewee.OperationalError as error:
@@ -220,7 +219,7 @@ def in_transaction(db: "peewee.Database", change: "Callable[[peewee.Database], A
 
 
 def is_migrated(db: "peewee.Database") -> bool:
-    """Tell whether the newest migration was applied."""
+    """Return whether the newest migration has been applied."""
     if not db.table_exists("schema_migration"):
         return False
     newest = max(path.stem for path in MIGRATIONS.glob("[0-9]*.py"))
@@ -229,14 +228,14 @@ def is_migrated(db: "peewee.Database") -> bool:
 
 
 def migrate(db: "peewee.Database") -> None:
-    """Apply the migrations that are missing, in a transaction of the caller's."""
+    """Apply the missing migrations, within the caller's transaction."""
     from playhouse import migrations
 
     migrations.run(db, str(MIGRATIONS))
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text: the rest repeats statements and hints."""
+    """Return the first line of an error message; the others repeat the statement or give hints."""
     return str(error).strip().partition("\n")[0]
 
 
@@ -245,7 +244,7 @@ def _path(url: str) -> Path:
 
 
 def _copy_packaged(target: Path) -> None:
-    """Start from the database that was packaged, where one was and this instance has none yet."""
+    """Start with the packaged database, if there is one and this instance has none yet."""
     packaged = Path(target.name)
     if packaged.is_file() and not target.exists():
         unfinished = target.with_suffix(f".{os.getpid()}")

@@ -1,6 +1,6 @@
-"""The tables of the state, and the questions asked of them.
+"""The table of daily quotes and its queries; the tables of subscriptions are in `subscription_models.py`.
 
-Each function takes the open database that `Database.read` or `Database.write` hands out.
+Each function takes the open database that `Database.read` or `Database.write` passes to its argument.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ from quotes.quote import Quote
 
 
 class DailyQuote(peewee.Model):
-    """Keep the quote of one day as it was served; a row is never changed."""
+    """Store the quote of one day as it was served; rows are never updated."""
 
     day = peewee.DateField(primary_key=True)
     quote = peewee.TextField()
@@ -33,19 +33,19 @@ ROWS_AT_ONCE = 500
 
 
 def stored_quote(db: peewee.Database, day: dt.date) -> Quote | None:
-    """Return the quote on record for a day, None where there is none."""
+    """Return the quote on record for a day, or None."""
     columns = (DailyQuote.quote, DailyQuote.author, DailyQuote.category, DailyQuote.source, DailyQuote.quote_id)
     rows = list(DailyQuote.select(*columns).where(DailyQuote.day == day).tuples().execute(db))
     return Quote(*rows[0]) if rows else None
 
 
 def latest_quotes(db: peewee.Database, last: dt.date, count: int) -> list[tuple[dt.date, Quote]]:
-    """Return the quotes on record for the days up to one, the newest first.
+    """Return the latest quotes on record, newest first.
 
     Args:
         db: The database.
-        last: The newest day.
-        count: How many days at most; days without a quote are passed over.
+        last: The latest day to include.
+        count: The maximum number of quotes; days without a quote are skipped.
     """
     columns = (DailyQuote.day, DailyQuote.quote, DailyQuote.author, DailyQuote.category, DailyQuote.source)
     asked = DailyQuote.select(*columns, DailyQuote.quote_id).where(DailyQuote.day <= last)
@@ -54,15 +54,15 @@ def latest_quotes(db: peewee.Database, last: dt.date, count: int) -> list[tuple[
 
 
 def store_quote(db: peewee.Database, day: dt.date, quote: Quote, now: dt.datetime) -> Quote:
-    """Put a quote on record for a day unless one is there; return the one that is there now.
+    """Store a quote for a day unless it has one, and return the one on record.
 
-    First writer wins: the day is the primary key, and the insert is ignored where it is taken.
+    The first writer wins: the day is the primary key, and an insert that conflicts is ignored.
 
     Args:
         db: The database, in a transaction.
         day: The day.
-        quote: What to store.
-        now: The time of storing, aware; kept in UTC.
+        quote: The quote to store.
+        now: The current time, as an aware datetime; stored in UTC.
     """
     DailyQuote.insert(
         day=day,
@@ -79,17 +79,17 @@ def store_quote(db: peewee.Database, day: dt.date, quote: Quote, now: dt.datetim
 
 
 def copy_state(source: Database, target: Database) -> tuple[int, int]:
-    """Copy every row to another database, in one transaction; rows that are there already stay as they are.
+    """Copy every row to another database in one transaction, leaving existing rows unchanged.
 
     Args:
-        source: Where the rows are.
-        target: Where they shall be as well.
+        source: The database to copy from.
+        target: The database to copy to.
 
     Returns:
-        How many rows there are, and how many of them the target lacked.
+        The number of rows in the source, and how many of them are new in the target.
 
     Raises:
-        StateUnavailable: One of the two cannot be used; the target is then as it was.
+        StateUnavailable: One of the databases is unusable; the target is then unchanged.
     """
     if not source.is_there():
         raise StateUnavailable("There is nothing at FROM; is the URL right?")

@@ -1,15 +1,15 @@
 """State in one S3 object: a SQLite file that instances copy to /tmp and write back by compare-and-swap.
 
 Invariants
-1. The object is always a whole SQLite database: a file is uploaded only after its transaction was committed and the
-   file closed, and S3 replaces an object in one step.
-2. No write is lost: an upload names the version that it was made from, and S3 refuses it when another came in between
-   (`If-Match`; `If-None-Match: *` for the first). The change is then run again on that other version.
-3. No write is applied twice: each upload carries a token of its own, in a table. When its answer does not arrive, the
-   next version that is read tells whether it was carried out; one still under way can only be found or be refused.
-4. Who is told that a write succeeded can rely on it: S3 confirmed it, or its token was found in the object.
-5. The copy is never written: a change is made to a draft, which takes the copy's place once S3 has it. So readers see
-   what S3 had, whole; never a draft, never half a download.
+1. The object is always a complete SQLite database: a file is uploaded only after its transaction is committed and the
+   file closed, and S3 replaces objects atomically.
+2. No write is lost: an upload names the version it is based on, and S3 rejects it if another one came in between
+   (`If-Match`; `If-None-Match: *` for the first). The change is then repeated on the new version.
+3. No write is applied twice: every upload contains a unique token, in a table. If the response is lost, the next
+   version shows whether the upload took effect. One still in flight either shows up later or is rejected by S3.
+4. A write that is reported as successful is durable: S3 confirmed it, or its token was found in the object.
+5. The copy is never modified: a change is made to a draft, which replaces the copy once S3 has accepted it. So readers
+   see only complete versions that S3 had, never a draft or a partial download.
 """
 
 import contextlib
@@ -35,25 +35,25 @@ if TYPE_CHECKING:
     import peewee
 
 BUDGET = 5.0  # seconds, for all tries of a read or a write together
-LONGEST_PAUSE = 0.1  # seconds, before another try
-TOKENS_KEPT = 1000  # more than the uploads of all instances within one budget
-READ_ONLY = "?mode=ro&immutable=1"  # a file that was removed is an error, not a new database
+LONGEST_PAUSE = 0.1  # seconds, before a retry
+TOKENS_KEPT = 1000  # more than all instances together upload within one BUDGET
+READ_ONLY = "?mode=ro&immutable=1"  # a missing file is an error, rather than created
 SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
 class _Copy(NamedTuple):
     file: Path | None = None
     etag: str | None = None
-    has_schema: bool = False  # this version's
+    has_schema: bool = False  # whether the schema is that of this version of the service
 
 
 class S3Database(Database):
-    """Be a database in the object that `s3://bucket/key` names.
+    """Read and write a database in the S3 object that `s3://bucket/key` names.
 
     Args:
-        url: The object.
-        role: The Lambda function's role, where this is one.
-        monotonic: The clock.
+        url: The object's URL.
+        role: The Lambda function's role; None off Lambda.
+        monotonic: The monotonic clock, in seconds.
     """
 
     kind = "s3"
@@ -64,14 +64,14 @@ class S3Database(Database):
         parts = urlsplit(url)
         self._object = S3Object(parts.netloc, parts.path.lstrip("/"), role)
         self._monotonic = monotonic
-        self._turn = threading.Lock()  # held by the thread that talks to S3
-        self._swapping = threading.Lock()  # held while the copy is replaced or opened
+        self._turn = threading.Lock()  # held during an exchange with S3, by one thread at a time
+        self._swapping = threading.Lock()  # held while the copy is being replaced or opened
         self._copy = _Copy()
 
     def read(
         self, question: "Callable[[peewee.Database], Answer]", is_final: Callable[[Answer], bool] = never
     ) -> Answer:
-        """Read from the copy, and again after making sure that it is current unless the answer is final."""
+        """Read from the copy; unless that answer is final, bring the copy up to date and read again."""
         if self._is_usable:
             with self._opened_copy() as db:
                 answer = question(db)
@@ -80,12 +80,12 @@ class S3Database(Database):
             with self._conversation() as tries:
                 self._refresh(tries)
         if not self._is_usable:
-            self.write(lambda _: None)  # makes the object, or moves its schema forward
+            self.write(lambda _: None)  # creates the object, or migrates its schema
         with self._opened_copy() as db:
             return question(db)
 
     def write(self, change: "Callable[[peewee.Database], Answer]") -> Answer:
-        """Change a draft of the current version and upload it, again whenever another version came first."""
+        """Apply the change to a draft of the current version and upload it, starting over if another one came first."""
         results: dict[str, Answer] = {}
         with self._conversation() as tries:
             while True:
@@ -122,7 +122,7 @@ class S3Database(Database):
 
     @contextlib.contextmanager
     def _conversation(self) -> "Iterator[_Tries]":
-        """Wait for this thread's turn to talk to S3."""
+        """Give this thread exclusive access to S3, and a time budget for using it."""
         tries = _Tries(self._monotonic)
         if not self._turn.acquire(timeout=BUDGET):
             raise StateUnavailable("The state on S3 is busy: this instance's other requests wait for it.")
@@ -134,8 +134,8 @@ class S3Database(Database):
             self._turn.release()
 
     def _refresh(self, tries: "_Tries") -> None:
-        """Make the copy current."""
-        if self._copy.file and not self._copy.file.exists():  # somebody cleaned the temporary folder
+        """Bring the copy up to date."""
+        if self._copy.file and not self._copy.file.exists():  # the temporary folder was cleaned
             self._replace_copy(None, None)
         while True:
             tries.check()
@@ -154,7 +154,7 @@ class S3Database(Database):
             return
 
     def _carried_out(self, tokens: Collection[str]) -> list[str]:
-        """Return those tokens that are in the copy: the uploads that were carried out without our hearing of it."""
+        """Return the tokens that are in the copy: of uploads that took effect although their response was lost."""
         if not tokens or self._copy.file is None:
             return []
         with self._opened_copy() as db:
@@ -163,7 +163,7 @@ class S3Database(Database):
 
     @contextlib.contextmanager
     def _draft(self, content: bytes) -> Iterator[Path]:
-        """Give a file with some content; it is gone afterwards unless it became the copy."""
+        """Yield a file with the given content, which is deleted afterwards unless it has become the copy."""
         draft = self._new_file()
         try:
             draft.write_bytes(content)
@@ -185,7 +185,7 @@ class S3Database(Database):
     @contextlib.contextmanager
     def _opened_copy(self) -> "Iterator[peewee.Database]":
         with contextlib.ExitStack() as opened:
-            with self._swapping:  # the file stays until it is open
+            with self._swapping:  # keeps the file from being deleted before it is open
                 if self._copy.file is None:
                     raise StateUnavailable("The state's object on S3 was deleted.")
                 db = opened.enter_context(_opened(self._copy.file, query=READ_ONLY))
@@ -203,7 +203,7 @@ class S3Database(Database):
 
 
 class _Tries:
-    """Bound the talk about one read or write: no call that could not end in time, a pause after each failure."""
+    """Limit the S3 calls of one read or write: none that might exceed the budget, and a pause after each failure."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -211,18 +211,18 @@ class _Tries:
         self._failure: Exception = Unclear("S3 is slow")
 
     def check(self) -> None:
-        """Raise StateUnavailable where another call might not end in time."""
+        """Raise StateUnavailable if another call might exceed the budget."""
         if self._monotonic() + SLOWEST_CALL > self._deadline:
             raise StateUnavailable(f"Gave up on the state after {BUDGET:g} s: {self._failure}.") from self._failure
 
     def failed(self, failure: Exception) -> None:
-        """Take note of a failure, and wait a little."""
+        """Record a failure and pause briefly."""
         self._failure = failure
         time.sleep(random.uniform(0.0, LONGEST_PAUSE))  # noqa: S311
 
 
 def _apply(change: "Callable[[peewee.Database], Answer]", token: str, draft: Path) -> tuple[bool, Answer]:
-    """Run a change on a draft; tell whether it changed anything, and its result."""
+    """Run a change on a draft; return whether it modified anything, and its result."""
 
     def step(db: "peewee.Database") -> tuple[bool, Answer]:
         before = _changes(db)
@@ -241,7 +241,7 @@ def _apply(change: "Callable[[peewee.Database], Answer]", token: str, draft: Pat
 
 
 def _changes(db: "peewee.Database") -> tuple[int, int]:
-    """Count the rows and the tables that were changed: the former do not include the latter."""
+    """Return counters of modified rows and of schema changes; SQLite does not include the latter in the former."""
     return db.connection().total_changes, db.execute_sql("PRAGMA schema_version").fetchone()[0]
 
 

@@ -1,7 +1,8 @@
-"""A plain GET from S3, signed with the function's role: what a cold start needs of S3, without boto3's import.
+"""A plain GET from S3, signed with the function's role: all a cold start needs of S3, without importing boto3.
 
-Importing boto3 takes as long as everything else that a cold daily quote needs. Only a whole object or "not modified" is
-an answer here; whatever else S3 says is left to boto3, which knows redirects, throttling and error codes.
+Importing boto3 takes as long as everything else on the way to a cold daily quote. Only a complete object or "not
+modified" counts as a result here; every other response is left to boto3, which handles redirects, throttling and
+error codes.
 """
 
 import contextlib
@@ -21,20 +22,20 @@ _NO_BODY = hashlib.sha256(b"").hexdigest()
 
 
 class Stored(NamedTuple):
-    """Hold a version of an object; no body where it is the version that was known."""
+    """Represent a version of an object; the body is empty if the caller has that version already."""
 
     body: bytes
     etag: str
 
 
 class Timeouts(NamedTuple):
-    """Say how long a GET may take, in seconds.
+    """Limit the duration of a GET.
 
     Attributes:
-        connect: For the connection.
-        read: For each piece of the answer.
-        whole: For all of it.
-        piece: Most bytes of a piece.
+        connect: Seconds for the connection.
+        read: Seconds for each read.
+        whole: Seconds for the whole exchange.
+        piece: The maximum size of a read, in bytes; `whole` is checked between reads.
     """
 
     connect: float
@@ -44,17 +45,17 @@ class Timeouts(NamedTuple):
 
 
 def get(role: Role, bucket: str, key: str, known_etag: str | None, timeouts: Timeouts) -> Stored | None:
-    """Get an object; None where S3 answers anything but the object or that it is not modified.
+    """Get an object, or None if S3 responds with anything but the object or "not modified".
 
     Args:
-        role: Who asks.
+        role: The role that signs the request.
         bucket: The object's bucket.
-        key: Its key.
-        known_etag: The version that the caller has; where it is current, it comes back without a body.
-        timeouts: How long that may take.
+        key: The object's key.
+        known_etag: The version that the caller has; if it is still current, it is returned without a body.
+        timeouts: The time limits.
 
     Raises:
-        OSError: There was no whole answer in time.
+        OSError: No complete response arrived in time.
     """
     url = url_of(role, bucket, key)
     if url is None:
@@ -81,30 +82,30 @@ def get(role: Role, bucket: str, key: str, known_etag: str | None, timeouts: Tim
 
 
 def url_of(role: Role, bucket: str, key: str) -> str | None:
-    """Return the URL of an object; None where it is not the usual one (S3 user guide, "Virtual hosting of buckets").
+    """Return the URL of an object, or None if only boto3 knows it (S3 user guide, "Virtual hosting of buckets").
 
     Args:
-        role: Whose region or endpoint it is.
+        role: Has the region or the endpoint.
         bucket: The object's bucket.
-        key: Its key.
+        key: The object's key.
     """
     if role.endpoint:
         if not role.endpoint.startswith(("http://", "https://")):
-            return None  # boto3 says what is wrong with it
+            return None  # boto3 explains what is wrong with it
         return f"{role.endpoint.rstrip('/')}/{bucket}/{quote(key)}"
     if "." in bucket or role.region.startswith(("cn-", "us-iso", "eusc-")):
-        return None  # no certificate for such a name, or another domain
+        return None  # the certificate does not cover such a name, or the partition has another domain
     return f"https://{bucket}.s3.{role.region}.amazonaws.com/{quote(key)}"
 
 
 def signed(role: Role, host: str, path: str, now: dt.datetime) -> dict[str, str]:
-    """Return the headers of a signed GET (AWS, "Authenticating Requests: Using the Authorization Header", version 4).
+    """Return the headers of a signed GET (AWS Signature Version 4, "Using the Authorization Header").
 
     Args:
-        role: Who signs.
-        host: The host, with its port where it is not the scheme's own.
-        path: The path, percent-encoded.
-        now: The time, aware.
+        role: The role that signs.
+        host: The host, with the port unless it is the scheme's default.
+        path: The percent-encoded path.
+        now: The current time, as an aware datetime.
     """
     at = now.astimezone(dt.UTC).strftime("%Y%m%dT%H%M%SZ")
     headers = {"Host": host, "X-Amz-Content-SHA256": _NO_BODY, "X-Amz-Date": at}
@@ -133,7 +134,7 @@ def _connection(scheme: str, host: str, timeout: float) -> HTTPConnection:
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    """Return what knows the authorities; reading them takes as long as all the rest of a start's Python."""
+    """Return the TLS context, created once: loading the CA certificates is slow."""
     return ssl.create_default_context()
 
 

@@ -1,4 +1,4 @@
-"""One S3 object, read and replaced on conditions, with every answer sorted into what it means for the caller."""
+"""One S3 object, read and replaced conditionally, with every response classified by what it means to the caller."""
 
 import contextlib
 import functools
@@ -13,24 +13,24 @@ from quotes.settings import Role
 CONNECT_TIMEOUT = 0.5  # seconds
 READ_TIMEOUT = 1.0  # seconds
 SLOWEST_CALL = CONNECT_TIMEOUT + READ_TIMEOUT
-PIECE = 2048  # bytes; small, for the time is looked at between pieces
+PIECE = 2048  # bytes; small, because the deadline is checked between pieces
 
 
 class Refused(Exception):
-    """Tell that another version is in place than the one that a replacement was made from."""
+    """Report that the object is no longer the version that a replacement was based on."""
 
 
 class Unclear(Exception):
-    """Tell that S3 did not answer, or not with a decision; the text says how."""
+    """Report that S3 did not respond, or not conclusively; the message says how."""
 
 
 class S3Object:
-    """Be one object; boto3's own chain finds the credentials, and `AWS_ENDPOINT_URL` another S3.
+    """Read and replace an object; boto3 finds the credentials itself, and honours `AWS_ENDPOINT_URL`.
 
     Args:
-        bucket: Its bucket.
-        key: Its key.
-        role: The function's role, where that is who reads: boto3 is then imported only for what a plain GET is not.
+        bucket: The object's bucket.
+        key: The object's key.
+        role: The Lambda function's role, if any. With it, a plain GET needs no boto3, which is slow to import.
     """
 
     def __init__(self, bucket: str, key: str, role: Role | None = None) -> None:
@@ -38,14 +38,14 @@ class S3Object:
         self._role = role
 
     def get(self, known_etag: str | None) -> Stored | None:
-        """Return the current version, None where there is no object.
+        """Return the current version, or None if the object does not exist.
 
         Args:
-            known_etag: The version that the caller has; where it is current, it comes back without a body.
+            known_etag: The version that the caller has; if it is still current, it is returned without a body.
 
         Raises:
-            Unclear: S3 did not answer.
-            StateUnavailable: S3 refuses the request.
+            Unclear: S3 did not respond.
+            StateUnavailable: S3 rejects the request.
         """
         stored = self._plainly_got(known_etag)
         if stored:
@@ -62,22 +62,22 @@ class S3Object:
             raise _sorted(error) from error
 
     def put(self, body: bytes, made_from: str | None) -> str:
-        """Replace the version that the body was made from, and return the new one's ETag.
+        """Replace the version that the body is based on, and return the ETag of the new one.
 
         Args:
             body: The new version.
-            made_from: The ETag of the old one, None to make the object.
+            made_from: The ETag of the version it is based on; None to create the object.
 
         Raises:
-            Refused: Another version is there.
-            Unclear: S3 did not answer; the replacement may have happened, or may still.
-            StateUnavailable: S3 refuses the request.
+            Refused: The object is another version by now.
+            Unclear: S3 did not respond; the replacement may have taken effect, or may still do so.
+            StateUnavailable: S3 rejects the request.
         """
         condition = {"IfMatch": made_from} if made_from else {"IfNoneMatch": "*"}
         try:
             return str(self._client.put_object(**self._name, **condition, Body=body)["ETag"])
         except self._errors as error:
-            # 412: another version; 409: another replacement at the same time; NoSuchKey: deleted in between.
+            # 412: another version; 409: a concurrent replacement; NoSuchKey: deleted in the meantime.
             if _status(error) in (409, 412) or _code(error) == "NoSuchKey":
                 raise Refused("other instances keep writing first") from error
             raise _sorted(error) from error
@@ -96,12 +96,12 @@ class S3Object:
         import boto3
         from botocore.config import Config
 
-        # No retries here: before an upload is repeated, somebody has to look whether it was carried out.
+        # No retries here: before repeating an upload, the caller has to check whether it took effect.
         once = {"total_max_attempts": 1, "mode": "standard"}
         config = Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, retries=once)
         try:
             return boto3.client("s3", config=config)
-        except ValueError as error:  # the address in AWS_ENDPOINT_URL is none
+        except ValueError as error:  # AWS_ENDPOINT_URL is not a valid URL
             raise StateUnavailable(f"S3 cannot be asked: {error}") from error
 
     @functools.cached_property
@@ -112,7 +112,7 @@ class S3Object:
 
 
 def _read(stream: Any) -> bytes:
-    """Return a whole body, or give up on one that comes too slowly: the time-out holds for each piece alone."""
+    """Read a whole body, giving up if it arrives too slowly: the read timeout only applies to each piece."""
     deadline, pieces = time.monotonic() + SLOWEST_CALL, []
     with contextlib.closing(stream):
         for piece in stream.iter_chunks(PIECE):

@@ -1,7 +1,7 @@
-"""State on a server: PostgreSQL, or CockroachDB, which speaks its protocol.
+"""State on a server: PostgreSQL, or CockroachDB, which speaks the same protocol.
 
-The pool asks each connection for a sign of life before it is used, so a restart of the server in between is not
-noticed; while the server is coming back, the first use waits a little.
+The pool checks each connection before use, so a restart of the server goes unnoticed; while the server is coming back,
+the first use waits briefly.
 """
 
 import contextlib
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     import peewee
 
 CONNECT_TIMEOUT = 2  # seconds
-CONNECT_BUDGET = 3.0  # seconds, for all tries together
-STATEMENT_TIMEOUT = 3000  # milliseconds
-ANSWERS_WITHIN = 4.0  # seconds; a server that hangs ends no statement itself
-POOL_SIZE = 16  # connections of a process: as many as `serve` has threads
+CONNECT_BUDGET = 3.0  # seconds, for all attempts together
+STATEMENT_TIMEOUT = 3000  # milliseconds; enforced by the server
+ANSWERS_WITHIN = 4.0  # seconds; enforced here, in case the server hangs
+POOL_SIZE = 16  # connections per process: as many as `serve` has threads
 IDLE_TIMEOUT = 300  # seconds, after which a connection is replaced
 
 
 class ServerDatabase(PeeweeDatabase):
-    """Be a database on a server, with a pool of connections.
+    """Read and write a database on a server, through a connection pool.
 
     Args:
-        url: `postgresql://…` or `cockroachdb://…`; its query (`sslmode`, `sslrootcert`, …) goes to the driver.
-        pool_size: Most connections of this process.
-        answers_within: Seconds that an answer may take.
+        url: `postgresql://…` or `cockroachdb://…`; its query (`sslmode`, `sslrootcert`, …) is passed to the driver.
+        pool_size: The maximum number of connections of this process.
+        answers_within: The maximum time to wait for a response, in seconds.
 
     Raises:
         SettingError: The driver is not installed.
@@ -47,7 +47,7 @@ class ServerDatabase(PeeweeDatabase):
         self._answers_within = answers_within
 
     def is_there(self) -> bool:
-        """Connect."""
+        """Connect, which fails unless the server has the database."""
         with self._open():
             return True
 
@@ -81,7 +81,7 @@ class ServerDatabase(PeeweeDatabase):
             given = db_url.parse(self._url)
         except ValueError:
             raise StateUnavailable("DATABASE_URL: is not a URL") from None
-        # The last of two settings of the same name counts, so the URL's own time-out goes before ours.
+        # The last of two options of the same name wins, so a timeout in the URL overrides ours.
         options = f"-c statement_timeout={STATEMENT_TIMEOUT} {given.get('options', '')}".strip()
         pool = db_url.connect(
             f"{scheme}+pool://{rest}",
@@ -99,7 +99,7 @@ class ServerDatabase(PeeweeDatabase):
 
 
 def _connected(connect: Callable[..., Any], within: float, pool: Any, **parameters: Any) -> Any:
-    """Return a new connection that does not wait for ever for a server that has stopped to answer."""
+    """Return a new connection that gives up on a server that has stopped responding."""
     import psycopg
     from psycopg.pq import TransactionStatus
 
@@ -113,7 +113,7 @@ def _connected(connect: Callable[..., Any], within: float, pool: Any, **paramete
             if connection.pgconn.transaction_status != TransactionStatus.ACTIVE:
                 raise
             connection.close()
-            pool.close_idle()  # they would be asked for a sign of life one after the other
+            pool.close_idle()  # each of them would time out in turn when it is checked
             raise psycopg.OperationalError(f"no answer within {within:g} s") from None
 
     connection.wait = wait_in_time
