@@ -1,4 +1,4 @@
-"""A log of requests without what was asked for: a query may hold a number and a code.
+"""gunicorn's access log without queries, which may contain a phone number and a code.
 
 gunicorn quotes.resources:api --access-logfile - --logger-class quotes.access_log.AccessLog
 """
@@ -14,10 +14,10 @@ FORMAT = '%(h)s "%(r)s" %(s)s %(B)s bytes %(M)s ms %({quotes.whence}e)s'
 
 
 class AccessLog(Logger):
-    """Write what gunicorn writes, without queries: neither a request's own nor that of the page before."""
+    """Log as gunicorn does, but without queries: neither the request's nor the referrer's."""
 
     def atoms(self, resp: Any, req: Any, environ: Any, request_time: dt.timedelta) -> Any:
-        """Return what a line is made of (gunicorn's settings, `access_log_format`)."""
+        """Return the fields that a line is formatted from (gunicorn's settings, `access_log_format`)."""
         atoms: Any = super().atoms(resp, req, environ, request_time)
         path = environ["RAW_URI"].partition("?")[0]
         if not environ.get("quotes.route"):
@@ -30,10 +30,10 @@ class AccessLog(Logger):
         return atoms
 
     def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
-        """Write a warning; of a request that cannot be understood, who sent it and nothing of what it says."""
+        """Log a warning; about an invalid request, only the client's address and nothing from the request."""
         text = str(msg)
         super().warning(text.partition(": ")[0] if text.startswith("Invalid request from") else msg, *args, **kwargs)
 
     def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
-        """Write an error that came about outside the application, whose arguments hold the request's URL."""
+        """Log an error outside the application, without the query of the URL among its arguments."""
         super().exception(msg, *(arg.partition("?")[0] if isinstance(arg, str) else arg for arg in args), **kwargs)

@@ -1,4 +1,4 @@
-"""The way of a failing task, shown on purpose: `GET /async-failure`, where `QUOTES_DIAGNOSTICS=1`."""
+"""A deliberately failing task, to see where failures end up: `GET /async-failure` with `QUOTES_DIAGNOSTICS=1`."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ class AsyncFailureResource:
         self._settings = settings
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer `GET /async-failure`: 202. The task fails in an invocation of its own; off Lambda, here and now."""
+        """Answer `GET /async-failure` with 202; the task fails in its own invocation, or off Lambda right here."""
         if self._settings.on_lambda or self._settings.task_function:
             start_task(self._settings, "async_failure")
         else:
@@ -29,7 +29,7 @@ class AsyncFailureResource:
         self._answer(resp)
 
     def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer as `GET` does, and start nothing."""
+        """Answer as `GET` does, without starting the task."""
         self._answer(resp)
 
     def _answer(self, resp: falcon.Response) -> None:
@@ -39,6 +39,6 @@ class AsyncFailureResource:
 
 
 def add_to(app: "falcon.App[Any, Any]", settings: Settings) -> None:
-    """Add the route, where the settings say so."""
+    """Add the route, if the settings enable it."""
     if settings.diagnostics:
         app.add_route("/async-failure", AsyncFailureResource(settings))

@@ -1,6 +1,6 @@
-"""What a request must not exceed before any resource sees it, and what every answer forbids a browser.
+"""Limits that a request has to meet before a resource sees it, and security headers of every response.
 
-The server in front (gunicorn, API Gateway) bounds the request line and the headers; this bounds what it hands on.
+The server in front (gunicorn, API Gateway) limits the request line and the headers; this limits the rest.
 """
 
 import re
@@ -9,26 +9,26 @@ import falcon
 
 LONGEST_BODY = 10_000  # bytes
 
-# OWASP REST Security Cheat Sheet, "Security Headers": an answer of an API is no page, so it may load nothing and be
-# framed by nobody; a page or a card brings a policy of its own.
+# OWASP REST Security Cheat Sheet, "Security Headers": an API response is not a page, so it must load nothing and must
+# not be framed. Pages and cards set their own policy.
 NOTHING_ALLOWED = "default-src 'none'; frame-ancestors 'none'"
-# No includeSubDomains and no preload: what else runs on the domain is not ours to decide (RFC 6797, section 6.1).
+# No includeSubDomains and no preload: they would affect whatever else runs on the domain (RFC 6797, section 6.1).
 A_YEAR_OF_HTTPS = "max-age=31536000"
 
-# RFC 3986, section 3.2.2, without what no host name or address has; the underscore is for names inside a network.
+# RFC 3986, section 3.2.2, restricted to what occurs in host names and addresses; some internal names have underscores.
 _HOST = re.compile(r"([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{0,5})?")
 
 
 class Edges:
-    """Refuse what is too large or makes no sense, and tell browsers what an answer is not for."""
+    """Reject oversized or malformed requests, and set the security headers."""
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Look at what the request says of its host and its body.
+        """Check the request's host and the declared length of its body.
 
         Raises:
-            falcon.HTTPBadRequest: The host is none (RFC 9112, section 3.2); links in answers are built from it.
+            falcon.HTTPBadRequest: The host, which links are built from, is malformed (RFC 9112, section 3.2).
             falcon.HTTPContentTooLarge: The body is longer than `LONGEST_BODY`.
-            falcon.HTTPLengthRequired: The body's length is not told beforehand (RFC 9112, section 6.3).
+            falcon.HTTPLengthRequired: The body's length is not declared (RFC 9112, section 6.3).
         """
         env = req.env
         host = env.get("HTTP_HOST")
@@ -40,7 +40,7 @@ class Edges:
             raise falcon.HTTPContentTooLarge(description=f"A body may have at most {LONGEST_BODY} bytes.")
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, resource: object, succeeded: bool) -> None:
-        """Set what OWASP advises for an API, where the resource has not set its own; an error is no page either."""
+        """Set the headers that OWASP advises for an API, except a policy that a successful resource set itself."""
         if not succeeded or resp.get_header("Content-Security-Policy") is None:
             resp.set_header("Content-Security-Policy", NOTHING_ALLOWED)
         resp.set_header("Referrer-Policy", "no-referrer")
@@ -49,10 +49,10 @@ class Edges:
 
 
 def body_of(req: falcon.Request) -> bytes:
-    """Return the body of a request that `Edges` has let through.
+    """Return the body of a request that `Edges` has accepted.
 
     Raises:
-        falcon.HTTPBadRequest: It ended before it had the length that was announced.
+        falcon.HTTPBadRequest: The body is shorter than its declared length.
     """
     length = req.content_length or 0
     body = req.bounded_stream.read(length) if length else b""

@@ -1,4 +1,4 @@
-"""What is told of an exception: its type, where it came about, and its text without what nobody may read."""
+"""Reports of exceptions: the type, the place, and the message with everything confidential removed."""
 
 import datetime as dt
 import hashlib
@@ -12,22 +12,22 @@ from types import TracebackType
 
 from quotes.redaction import redacted
 
-LONGEST_TEXT = 2000  # characters of an exception's text
-LONGEST_CAUSES, CHAIN = 500, 4  # characters of each cause's text, and exceptions in all
-FRAMES = 12  # the innermost, of each exception
+LONGEST_TEXT = 2000  # characters of the exception's message
+LONGEST_CAUSES, CHAIN = 500, 4  # characters of each cause's message; exceptions in total
+FRAMES = 12  # innermost frames of each exception
 LONGEST_NAME = 200  # characters of a place or a type
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Hold what is told of an exception.
+    """Describe an exception, safe to send.
 
     Attributes:
-        route: The template of the path, or the function, that failed.
+        route: The URI template, or the function, that failed.
         kind: The exception's type.
-        exception: Type and text.
-        traceback: Its lines, the cause first.
-        fingerprint: The same for failures of the same kind in the same place, whatever their texts say.
+        exception: The type and the redacted message.
+        traceback: The lines of the traceback, the cause first.
+        fingerprint: The same for failures of the same type in the same place, whatever their messages.
     """
 
     route: str
@@ -37,13 +37,13 @@ class Failure:
     fingerprint: str
 
     def message(self, *, time: float, stage: str, request_id: str, repeated: int) -> str:
-        """Return the message in JSON: 100 KB at most, of the 256 that SNS takes (API reference, Publish).
+        """Return the message as JSON: at most 100 KB, of the 256 KB that SNS accepts (API reference, Publish).
 
         Args:
-            time: When, in seconds since 1970.
+            time: The time of the failure, in seconds since 1970.
             stage: The stage's name.
-            request_id: Lambda's, of the invocation; empty while the function starts.
-            repeated: How often the same failure came about since it was told last.
+            request_id: Lambda's id of the invocation; empty while the function is starting.
+            repeated: How often the same failure recurred since the last message about it.
         """
         told = {
             "time": dt.datetime.fromtimestamp(time, dt.UTC).isoformat(timespec="milliseconds"),
@@ -57,22 +57,22 @@ class Failure:
         return json.dumps(told, ensure_ascii=False, indent=2)
 
     def subject(self, function: str) -> str:
-        """Return the subject of a mail: ASCII, less than 100 characters (Amazon SNS API reference, Publish)."""
+        """Return the email subject: ASCII, fewer than 100 characters (Amazon SNS API reference, Publish)."""
         text = f"{function}: {self.kind} in {self.route}"
         return "".join(letter for letter in text if letter.isascii() and letter.isprintable())[:99]
 
 
 def described(error: BaseException, route: str, secrets: Iterable[str] = ()) -> Failure:
-    """Return what may be told of an exception.
+    """Describe an exception.
 
     Args:
         error: The exception.
-        route: What failed.
+        route: The URI template, or the function, that failed.
         secrets: Values that must not appear.
     """
     secrets, route = tuple(secrets), route.encode(errors="replace").decode()[:LONGEST_NAME]
     chain = list(_chain(error))
-    # What leads there may differ: a first request goes other ways than a second.
+    # Only the innermost frame counts: the path to it may differ, for example on an instance's first request.
     same = json.dumps([route, [(_kind(each), list(_places(each.__traceback__))[-1:]) for each in chain]])
     return Failure(
         route,
@@ -84,7 +84,7 @@ def described(error: BaseException, route: str, secrets: Iterable[str] = ()) -> 
 
 
 def shortened(error: BaseException, secrets: Iterable[str] = ()) -> list[str]:
-    """Return an exception's traceback in lines, the cause first: where, and what; no line of source.
+    """Return the lines of an exception's traceback, the cause first: places and redacted messages, no source code.
 
     Args:
         error: The exception.
@@ -100,7 +100,7 @@ def shortened(error: BaseException, secrets: Iterable[str] = ()) -> list[str]:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Give an exception and its causes, as Python prints them."""
+    """Yield an exception and its causes or contexts, by Python's rules."""
     following: BaseException | None = error
     seen: set[int] = set()
     while following is not None and id(following) not in seen and len(seen) < CHAIN:
@@ -116,7 +116,7 @@ def _places(trace: TracebackType | None) -> Iterator[str]:
 
 
 def _short(filename: str) -> str:
-    """Return a file's path below the folder that Python found it in."""
+    """Return a file's path relative to the `sys.path` entry it was imported from."""
     roots = [root for root in sys.path if root and filename.startswith(f"{root}/")]
     return filename[len(max(roots, key=len)) + 1 :] if roots else PurePath(filename).name
 

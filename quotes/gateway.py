@@ -1,7 +1,7 @@
-"""Requests as API Gateway hands them to a function (REST API, Lambda proxy integration), made WSGI requests.
+"""API Gateway events (REST API, Lambda proxy integration) as WSGI requests.
 
-What the adapter (apig-wsgi) leaves open is settled as Zappa's own handler settles it: where the application is mounted,
-who asks, which answers go out as text.
+What the adapter, apig-wsgi, leaves open is handled as in Zappa's own handler: the path the application is mounted at,
+the client's address, and which responses are sent as text.
 """
 
 import importlib
@@ -27,11 +27,11 @@ log = logging.getLogger(__name__)
 
 
 def create_handler(app: WSGI, stage: ModuleType) -> Callable[[Event, Any], Answer]:
-    """Return a function that answers the gateway's events with a WSGI application, and writes a line for each.
+    """Return a function that answers the gateway's events with a WSGI application, and logs each request.
 
     Args:
         app: The application.
-        stage: The settings that Zappa packaged for the stage (`zappa_settings.py`).
+        stage: The stage's settings as packaged by Zappa (`zappa_settings.py`).
     """
     text = (*TEXT, *stage.ADDITIONAL_TEXT_MIMETYPES)
     adapter = apig_wsgi.make_lambda_handler(_mounted(app, stage), stage.BINARY_SUPPORT, text)
@@ -40,7 +40,7 @@ def create_handler(app: WSGI, stage: ModuleType) -> Callable[[Event, Any], Answe
         begun, told = time.perf_counter(), _Told()
         try:
             answer = adapter(event | {_TOLD: told}, context)
-        except BaseException as error:  # as Zappa's handler: the client gets an answer, the stage is told
+        except BaseException as error:  # like Zappa's handler: answer the client, and notify the exception handler
             log.exception("A request failed outside the application.")
             tell_exception_handler(stage, error, event, context)
             answer = dict(_FAILED)
@@ -51,7 +51,7 @@ def create_handler(app: WSGI, stage: ModuleType) -> Callable[[Event, Any], Answe
 
 
 def tell_exception_handler(stage: ModuleType, error: BaseException, event: Event, context: Any) -> bool:
-    """Call the stage's `exception_handler`, where there is one; return whether the error is dealt with."""
+    """Call the stage's `exception_handler`, if any; return whether it handled the error."""
     if not stage.EXCEPTION_HANDLER:
         return False
     module, _, name = stage.EXCEPTION_HANDLER.rpartition(".")
@@ -63,19 +63,19 @@ def tell_exception_handler(stage: ModuleType, error: BaseException, event: Event
 
 
 def is_request(event: Event) -> bool:
-    """Tell whether an event is a request to a REST API: not a job, and not from a load balancer."""
+    """Return whether an event is a request to a REST API, rather than a job or a load balancer's request."""
     return bool(event.get("httpMethod")) and "elb" not in (event.get("requestContext") or {})
 
 
 def is_keep_warm(event: Event) -> bool:
-    """Tell whether an event is that of Zappa's `keep_warm`, which has done its work by starting an instance."""
+    """Return whether an event comes from Zappa's `keep_warm`, whose only purpose is to have an instance running."""
     rule = next(iter(event.get("resources") or ()), "")
     return event.get("detail-type") == "Scheduled Event" and rule.endswith(".keep_warm_callback")
 
 
 @dataclass
 class _Told:
-    """Hold what the application says of a request, for the log."""
+    """Carry what the application reports about a request to the log line."""
 
     route: str | None = None
     whence: str | None = None
@@ -121,16 +121,16 @@ def _mounted(app: WSGI, stage: ModuleType) -> WSGI:
 
 
 def _mount(event: Event, stage: ModuleType) -> tuple[str, str]:
-    """Return below which path the application is mounted, and the path below that.
+    """Return the path that the application is mounted at, and the rest of the request's path.
 
-    The event's path never holds the stage, but a custom domain's base path.
+    The event's path includes the base path of a custom domain, but never the stage.
     """
     path = unquote(event["path"])
     if stage.BASE_PATH:
         base = f"/{stage.BASE_PATH}"
         return base, path.removeprefix(base) if path == base or path.startswith(f"{base}/") else path
     host = _header(event, "host")
-    is_gateways = "amazonaws.com" in host if host else not stage.DOMAIN  # the console's test request has no host
+    is_gateways = "amazonaws.com" in host if host else not stage.DOMAIN  # test requests from the console have no Host
     return f"/{stage.API_STAGE}" if is_gateways else "", path
 
 
@@ -140,13 +140,13 @@ def _header(event: Event, name: str) -> str:
 
 
 def _client(event: Event) -> str:
-    """Return the address that the gateway saw; what stands in X-Forwarded-For can be made up."""
+    """Return the client address that the gateway saw; X-Forwarded-For can be forged."""
     identity = (event.get("requestContext") or {}).get("identity") or {}
     return identity.get("sourceIp") or "127.0.0.1"
 
 
 def _write_line(event: Event, answer: Answer, seconds: float, told: _Told) -> None:
-    """Log a request; no query, which may hold what is nobody's business, and nothing else that may be a number."""
+    """Log a request without its query, and with an unknown path redacted: both may contain a phone number or a code."""
     path = told.route or _unrouted(event["path"])
     body = (answer.get("body") or "").encode()
     size = len(b64decode(body)) if answer.get("isBase64Encoded") else len(body)

@@ -1,10 +1,10 @@
-"""What is logged on Lambda: a JSON object a line, of which CloudWatch Logs Insights finds the fields by itself.
+"""Logging on Lambda: one JSON object per line, whose fields CloudWatch Logs Insights discovers by itself.
 
     {"time": "2026-11-21T12:00:00.123Z", "level": "INFO", "request_id": …, "trace_id": …, "logger": "quotes.gateway",
      "message": "GET /daily 203.0.113.7 200 265 bytes 3 ms", "route": "/daily", "status": 200, "milliseconds": 3,
      "whence": "memory"}
 
-`zappa tail --http` knows a request by the client's address, standing alone between spaces; so it stands in the message.
+`zappa tail --http` recognizes a request by an IP address between spaces, which is why the message contains it.
 """
 
 import logging
@@ -21,7 +21,7 @@ NAMES = {"asctime": "time", "levelname": "level", "aws_request_id": "request_id"
 
 
 class LambdaFormatter(JsonFormatter):
-    """Write a record as Lambda's log takes it: a line, which ends."""
+    """Format a record as a line of JSON with its line feed, which Lambda's handler does not add."""
 
     converter = staticmethod(time.gmtime)
     default_time_format, default_msec_format = "%Y-%m-%dT%H:%M:%S", "%s.%03dZ"
@@ -30,14 +30,14 @@ class LambdaFormatter(JsonFormatter):
         super().__init__(FIELDS, rename_fields=NAMES, reserved_attrs=_RESERVED, json_ensure_ascii=False)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line, with the invocation's trace in it."""
+        """Return the line, including the invocation's trace id."""
         record.trace_id = trace_id()
         return f"{super().format(record)}\n"
 
     def formatException(  # noqa: N802  # logging's name
         self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
     ) -> Any:
-        """Return a traceback as it is told to the topic of failures, without what nobody may read."""
+        """Return the lines of a traceback, redacted like the notifications of `notify.py`."""
         from quotes.failure import shortened
 
         instance = Instance.of_function()
@@ -48,7 +48,7 @@ _RESERVED = (*logging.makeLogRecord({}).__dict__, "message", "asctime", "aws_req
 
 
 def use() -> None:
-    """Let every line of this process be JSON, where Lambda's runtime client has set logging up."""
+    """Switch the root logger's handlers, which Lambda's runtime client has installed, to JSON."""
     formatter = LambdaFormatter()
     for handler in logging.getLogger().handlers:
         handler.setFormatter(formatter)

@@ -1,8 +1,8 @@
-"""What Lambda runs: requests through a lean adapter, every other event through Zappa's own handler.
+"""The function's entry point on Lambda: requests go through a lean adapter, other events through Zappa's handler.
 
-Zappa's handler imports boto3 and werkzeug before it does anything: more than half of a cold start, and a request for a
-quote needs neither. Importing this module is Lambda's init phase. It prepares the process as Zappa's handler does and
-loads the application, so it works only where Zappa has put `zappa_settings.py`: in the package.
+Zappa's handler imports boto3 and werkzeug up front: more than half of a cold start, although a request for a quote
+needs neither. Importing this module is Lambda's init phase: it sets up the process as Zappa's handler does, and loads
+the application. So it can only be imported where Zappa has put `zappa_settings.py`, which is in the package.
 """
 
 import importlib
@@ -16,16 +16,16 @@ from quotes import gateway, json_log
 from quotes.s3_object import S3Object, Unclear
 from quotes.settings import Role
 
-TRIES = 3  # to read the remote environment
+TRIES = 3  # attempts to read the remote environment
 
 log = logging.getLogger(__name__)
 
 
 def lambda_handler(event: gateway.Event, context: Any) -> Any:
-    """Answer a request, or do what another event asks for.
+    """Answer a request, or handle any other event.
 
     Args:
-        event: What happened; see the AWS Lambda developer guide, "Using AWS Lambda with other services".
+        event: The event; see the AWS Lambda developer guide, "Using AWS Lambda with other services".
         context: The invocation.
     """
     os.environ.update(event.get("stageVariables") or {})
@@ -39,30 +39,30 @@ def lambda_handler(event: gateway.Event, context: Any) -> Any:
 
 
 def prepare(stage: ModuleType) -> None:
-    """Set the environment and the log level as the stage's settings say, in the order in which Zappa's handler does.
+    """Set the log level and the environment from the stage's settings, with the precedence of Zappa's handler.
 
-    The remote environment first, then what the package says; either overrides what Lambda was configured with.
+    The package's variables override the remote environment, and both override the function's own configuration.
     """
     logging.getLogger().setLevel(stage.LOG_LEVEL)
     own = {"SERVERTYPE": "AWS Lambda", "FRAMEWORK": "Zappa", "PROJECT": stage.PROJECT_NAME, "STAGE": stage.API_STAGE}
-    os.environ.update(own)  # for who tells of it, if the next line fails
+    os.environ.update(own)  # already needed to report a failure of the next line
     os.environ.update(remote_environment(getattr(stage, "REMOTE_ENV", "") or ""))
     os.environ.update(own | stage.ENVIRONMENT_VARIABLES)
 
 
 def remote_environment(url: str) -> dict[str, str]:
-    """Return the variables that an object on S3 holds, a flat JSON object of strings.
+    """Return the variables in an S3 object, which is a flat JSON object of strings.
 
-    As with Zappa's handler, one that is not there or makes no sense is reported, and the service does without. Where S3
-    does not answer the start fails, and Lambda starts again: the address of the state may be in it, and with another
-    state the day would have another quote.
+    As in Zappa's handler, a missing or malformed object is logged and ignored. But if S3 does not respond, the start
+    fails and Lambda tries again: `DATABASE_URL` may be in there, and without the shared state the day could get a
+    second quote.
 
     Args:
         url: `s3://bucket/key`, or an empty string for none.
 
     Raises:
-        Unclear: S3 does not answer.
-        StateUnavailable: S3 refuses to give it.
+        Unclear: S3 does not respond.
+        StateUnavailable: S3 rejects the request.
     """
     bucket, _, key = url.removeprefix("s3://").partition("/")
     if not key:

@@ -1,8 +1,8 @@
 """The upstream: Mashape's *Random Famous Quotes* and its RapidAPI successor.
 
-`read_answer` is the wire format, a pure function. `Mashape` is the transport: it gives up in time, remembers the quotes
-that came along, and leaves an upstream alone that keeps failing. It never raises for an upstream's fault and never
-holds a request for longer than the budget; the caller falls back on the corpus.
+`read_answer` parses the wire format and is a pure function. `Mashape` fetches quotes: it enforces a time budget,
+buffers surplus quotes, and stops asking an upstream that keeps failing (a circuit breaker). It never raises because of
+the upstream and never blocks a request beyond the budget; the caller falls back on the corpus.
 """
 
 import json
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
     from quotes.transport import Transport
 
-BUDGET = 2.5  # seconds a request may spend on the upstream in all; 3 are allowed, with what comes before and after
-FRESH_FOR = 300.0  # seconds that a fetched quote may wait for its request
-ASKED_AT_ONCE = 10  # quotes; the upstream gives no more
-FAILURES_ALLOWED = 3  # in a row, before the upstream is left alone
-LEFT_ALONE_FOR = 30.0  # seconds
+BUDGET = 2.5  # seconds that a request may spend on the upstream; 3 are allowed, including the work around it
+FRESH_FOR = 300.0  # seconds that a fetched quote stays in the buffer
+ASKED_AT_ONCE = 10  # quotes; the upstream's maximum
+FAILURES_ALLOWED = 3  # in a row, before the circuit breaker opens
+LEFT_ALONE_FOR = 30.0  # seconds until the circuit breaker allows a trial
 LONGEST_QUOTE = 2000  # characters
 LONGEST_NAME = 200  # characters
 
@@ -42,19 +42,19 @@ log = logging.getLogger(__name__)
 
 
 def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> list[Quote]:
-    """Read an answer of the upstream.
+    """Parse a response of the upstream.
 
     Args:
         status: The HTTP status code.
-        headers: The response headers, by their names in lower case.
-        body: The whole body.
+        headers: The response headers, with lower-case names.
+        body: The complete body.
 
     Returns:
-        At least one quote, without `source` and `id`: the upstream knows neither. Entries that lack the quote, the
-        author or the category are left out.
+        At least one quote, without `source` and `id`, which the upstream does not supply. Entries without a quote,
+        author or category are skipped.
 
     Raises:
-        UpstreamError: The answer holds no quote; the class says why.
+        UpstreamError: The response contains no quote; the subclass says why.
     """
     if status in (401, 403):
         raise UpstreamRefused(f"it refused the key (HTTP {status}); check X_Mashape_Key")
@@ -86,7 +86,7 @@ _LIMITS = (LONGEST_QUOTE, LONGEST_NAME, LONGEST_NAME)
 
 
 def _clean(text: Any, longest: int) -> str:
-    """Return the text in one line, without what no encoding or database takes; empty where it is unusable."""
+    """Return a text on one line, without characters that encodings or databases reject; empty if it is unusable."""
     if not isinstance(text, str) or len(text) > longest:
         return ""
     visible = "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text)
@@ -97,11 +97,11 @@ class Mashape:
     """Fetch quotes from the upstream, ten at a time, for all threads of the process.
 
     Args:
-        endpoint: The upstream's URL, as `Mashape_API_Endpoint` has it.
-        key: The secret that it asks for; it is sent in headers only and never logged.
-        budget: Seconds that a fetch may take: connecting, retrying and reading together.
-        left_alone_for: Seconds for which a failing upstream is not asked.
-        monotonic: The clock.
+        endpoint: The upstream's URL, from `Mashape_API_Endpoint`.
+        key: The API key; only sent in headers, never logged.
+        budget: The time limit of a fetch in seconds, for connecting, retrying and reading together.
+        left_alone_for: How long a failing upstream is not asked, in seconds.
+        monotonic: The monotonic clock, in seconds.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Mashape:
 
     @property
     def status(self) -> str:
-        """Say how the upstream is: `unknown` (not asked yet), `ok`, `failing` or `resting` (left alone)."""
+        """Return `unknown` (not asked yet), `ok`, `failing`, or `resting` (the circuit breaker is open)."""
         if self._breaker is None:
             return "unknown"
         if self._breaker.current_state != "closed":
@@ -136,11 +136,11 @@ class Mashape:
 
     @property
     def error(self) -> UpstreamError | None:
-        """Return why the last fetch failed, None when it did not."""
+        """Return why the last fetch failed, or None if it succeeded."""
         return self._error
 
     def random(self, count: int = 1) -> list[Quote]:
-        """Return up to `count` different quotes; fewer, or none, when the upstream cannot give them in time."""
+        """Return up to `count` distinct quotes: fewer, or none, if the upstream does not supply them in time."""
         quotes = self._take(count)
         if len(quotes) < count and self._fetch_once():
             quotes = list(dict.fromkeys(quotes + self._take(count - len(quotes))))
@@ -156,7 +156,7 @@ class Mashape:
         return list(taken)
 
     def _fetch_once(self) -> bool:
-        """Fetch, or wait for the fetch that another thread has begun; tell whether there are new quotes."""
+        """Fetch, or wait for another thread's fetch; return whether it brought quotes."""
         with self._lock:
             fetching, begins = self._fetching, self._fetching is None
             if fetching is None:
@@ -170,7 +170,7 @@ class Mashape:
                     self._fetching = None
                 fetching.set_result(brought)
             return brought
-        if self.status in ("failing", "resting"):  # that fetch is a trial: one request waits for it, not all
+        if self.status in ("failing", "resting"):  # the fetch is a trial, which only one request should wait for
             return False
         try:
             return fetching.result(timeout=self._budget)

@@ -1,7 +1,7 @@
-"""Unhandled exceptions, told to a topic on SNS: what Zappa and Falcon call when an error is nobody's.
+"""Notification of unhandled exceptions: a message to an SNS topic.
 
-Falcon answers the errors of its resources itself, so Zappa never hears of them: `problems.py` calls `tell`, Zappa and
-the gateway call `unhandled_exceptions`. Off Lambda nothing is sent; the log has it in either case.
+Falcon answers its resources' errors itself, so Zappa never sees them. Hence two entries: `problems.py` calls `tell`,
+while Zappa and `gateway.py` call `unhandled_exceptions`. Off Lambda nothing is sent. The log has the exception anyway.
 """
 
 import contextlib
@@ -20,28 +20,28 @@ from quotes.errors import Unauthorized
 from quotes.failure import Failure, described
 from quotes.settings import Instance
 
-BUDGET = 0.9  # seconds that an answer may wait for all of it
-BUDGET_OF_EVENTS = 5.0  # seconds, where nobody waits for an answer
-CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 5.0  # seconds, of the thread that sends; the answer does not wait that long
-QUIET = 300.0  # seconds in which a failure that was told is only counted
-LEFT_ALONE = 30.0  # seconds, after SNS failed
-KEPT = 100  # failures that are counted
+BUDGET = 0.9  # seconds that a response may be delayed by the notification
+BUDGET_OF_EVENTS = 5.0  # seconds, if no client waits for a response
+CONNECT_TIMEOUT, READ_TIMEOUT = 1.0, 5.0  # seconds, in the sending thread; the response does not wait that long
+QUIET = 300.0  # seconds after a message in which the same failure is only counted
+LEFT_ALONE = 30.0  # seconds without an attempt after SNS failed
+KEPT = 100  # different failures that are remembered
 
 log = logging.getLogger(__name__)
 
 
 def unhandled_exceptions(exception: BaseException, event: Any, context: Any) -> bool:
-    """Tell of an exception that ended an invocation, as Zappa's `exception_handler` (Zappa's README).
+    """Report an exception that ended an invocation; this is Zappa's `exception_handler` (see Zappa's README).
 
     Args:
-        exception: What was raised.
-        event: What the function was to handle.
-        context: The invocation; None while the function starts.
+        exception: The exception.
+        event: The event that the function was handling.
+        context: The invocation; None while the function is starting.
 
     Returns:
-        False: the exception is not dealt with, so Lambda tries the event again, and then keeps it as a dead letter.
+        False: the exception is not handled, so Lambda retries the event and finally keeps it as a dead letter.
     """
-    if isinstance(exception, Unauthorized):  # the authorizer's answer to whoever has no right token
+    if isinstance(exception, Unauthorized):  # not a failure: how the authorizer rejects a token
         return False
     with contextlib.suppress(Exception):
         is_request = not event or "httpMethod" in event
@@ -50,13 +50,13 @@ def unhandled_exceptions(exception: BaseException, event: Any, context: Any) -> 
 
 
 def tell(error: BaseException, route: str, context: Any, budget: float = BUDGET) -> None:
-    """Tell of an unhandled exception; it never raises, and off Lambda it does nothing.
+    """Report an unhandled exception; never raises, and does nothing off Lambda.
 
     Args:
         error: The exception.
-        route: The template of the path, or the function, that failed.
-        context: The invocation, where there is one.
-        budget: Most seconds that this may take.
+        route: The URI template, or the function, that failed.
+        context: The invocation, if there is one.
+        budget: The maximum duration, in seconds.
     """
     try:
         instance = Instance.of_function()
@@ -67,22 +67,22 @@ def tell(error: BaseException, route: str, context: Any, budget: float = BUDGET)
 
 
 class Notifier:
-    """Tell of failures, each once in five minutes; those in between are counted, and the next message has the count.
+    """Report failures, each at most once in five minutes; the next message says how often it recurred meanwhile.
 
-    An instance knows of its own failures only: ten instances may tell of the same one ten times. What it told is kept
-    in a file, for after a start that failed Lambda starts the process anew, and that for every request.
+    This is per instance: ten instances may report the same failure ten times. The record is kept in a file, because
+    after a failed start Lambda starts a new process for every request, and memory would forget each time.
 
     Args:
-        instance: Who tells.
-        file: Where it keeps what it told.
-        now: The clock, seconds since 1970.
+        instance: The reporting instance.
+        file: Where to keep the record of what was reported.
+        now: The clock, in seconds since 1970.
     """
 
     def __init__(self, instance: Instance, file: Path, now: Callable[[], float] = time.time) -> None:
         self._instance = instance
         self._file = file
         self._now = now
-        self._kept: dict[str, tuple[float, int]] = {}  # what stands in the file, for where that cannot be written
+        self._kept: dict[str, tuple[float, int]] = {}  # a copy of the file, in case that cannot be written
         self._lock = threading.Lock()
         self._sending: set[str] = set()
         self._alone_until = 0.0
@@ -90,11 +90,17 @@ class Notifier:
         self._arn = ""
 
     def tell(self, error: BaseException, route: str, request_id: str, budget: float) -> None:
-        """Tell of a failure, or count it.
+        """Report a failure, or count it.
 
-        Lambda freezes the process once it has answered, and its threads with it. So the answer waits for the sending,
-        which has a thread of its own to make sure that it waits no longer than the budget: what is late then is sent
-        when the instance gets its next event, if it gets one.
+        Lambda freezes the process, with all its threads, as soon as it has responded. So the response waits until the
+        message is sent, but no longer than the budget, which is why a thread sends it. A late message goes out when the
+        instance gets its next event, if ever.
+
+        Args:
+            error: The exception.
+            route: The URI template, or the function, that failed.
+            request_id: Lambda's id of the invocation, or an empty string.
+            budget: The maximum duration, in seconds.
         """
         begun = time.monotonic()
         failure = described(error, route, self._instance.secrets)
@@ -108,7 +114,7 @@ class Notifier:
         sender = threading.Thread(target=self._send, args=(failure, message), name="notify", daemon=True)
         try:
             sender.start()
-        except RuntimeError:  # there are no threads any more
+        except RuntimeError:  # no further thread can be started
             self._sending.discard(failure.fingerprint)
             raise
         sender.join(max(0.0, begun + budget - time.monotonic()))
@@ -116,7 +122,7 @@ class Notifier:
             log.error("The message about a failure is late; it goes out with the next event.")
 
     def _claimed(self, fingerprint: str) -> int | None:
-        """Return how often a failure was counted since it was told last; None if it is only counted this time."""
+        """Return how often a failure recurred since its last message, or None if there is to be no message now."""
         known, now = self._known(), self._now()
         told, counted = known.get(fingerprint, (0.0, 0))
         if fingerprint in self._sending or now < self._alone_until or told <= now < told + QUIET:
@@ -128,7 +134,7 @@ class Notifier:
     def _send(self, failure: Failure, message: str) -> None:
         try:
             self._publish(failure.subject(self._instance.function), message)
-        except Exception as error:  # noqa: BLE001  # its own text may hold the message
+        except Exception as error:  # noqa: BLE001  # its text may contain the message
             with self._lock:
                 self._alone_until = self._now() + LEFT_ALONE
                 told, counted = self._known().get(failure.fingerprint, (0.0, 0))
@@ -153,11 +159,11 @@ class Notifier:
             with contextlib.suppress(self._client.exceptions.NotFoundException):
                 self._client.publish(TopicArn=self._arn, Subject=subject, Message=message)
                 return
-        self._arn = self._client.create_topic(Name=self._instance.alert_topic)["TopicArn"]  # finds one that is there
+        self._arn = self._client.create_topic(Name=self._instance.alert_topic)["TopicArn"]  # returns an existing one
         self._client.publish(TopicArn=self._arn, Subject=subject, Message=message)
 
     def _known(self) -> dict[str, tuple[float, int]]:
-        """Return when each failure was told, and how often it was counted since."""
+        """Return, by fingerprint, when each failure was last reported and how often it has recurred since."""
         try:
             kept = json.loads(self._file.read_text())
             return {str(fingerprint): (float(told), int(counted)) for fingerprint, (told, counted) in kept.items()}
@@ -176,16 +182,16 @@ def _notifier(instance: Instance) -> Notifier:
 
 
 def _reason(error: Exception) -> str:
-    response = getattr(error, "response", None)  # None where there is none
+    response = getattr(error, "response", None)  # only botocore's ClientError has one
     code = response.get("Error", {}).get("Code") if isinstance(response, dict) else ""
     return str(code or type(error).__name__)
 
 
 def route_of(event: Any) -> str:
-    """Return what an event asks for: the gateway's resource, or the function that it runs; nothing that it was given.
+    """Return the target of an event, without its arguments: the gateway's resource, or the function it runs.
 
     Args:
-        event: As Lambda hands it over; empty while the function starts.
+        event: The event, as received from Lambda; empty while the function is starting.
     """
     if not isinstance(event, dict):
         return "unknown"
@@ -197,7 +203,7 @@ def route_of(event: Any) -> str:
 
 
 def _functions(event: dict[str, Any]) -> Iterator[str]:
-    """Give what may be the function that an event runs, the likeliest first (Zappa's handler reads them so)."""
+    """Yield candidates for the function that an event runs, likeliest first; Zappa's handler reads the same fields."""
     yield from (str(event.get(name, "")) for name in ("task_path", "command"))
     for rule in event.get("resources") or ():
         yield str(rule).rpartition("-")[2]

@@ -1,4 +1,4 @@
-"""Errors as HTTP tells them: `application/problem+json` (RFC 9457), one shape for all, mapped in this one place."""
+"""Errors over HTTP: all mapped in this one place to `application/problem+json` (RFC 9457)."""
 
 import json
 import logging
@@ -102,12 +102,12 @@ def _not_sent(req: falcon.Request, resp: falcon.Response, error: Exception, para
 
 
 def _defect(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
-    # Falcon's own handler would log the query, which may hold a number and a code.
+    # Falcon's own handler would log the query, which may contain a phone number and a code.
     route = f"{req.method} {req.uri_template or '(no route)'}"
     log.error("%s", route, exc_info=error)
     from quotes import notify
 
-    invocation = req.env.get("apig_wsgi.context") or req.env.get("lambda.context")  # our handler's, and Zappa's
+    invocation = req.env.get("apig_wsgi.context") or req.env.get("lambda.context")  # set by our handler or by Zappa's
     notify.tell(error, route, invocation)
     raise falcon.HTTPInternalServerError from error
 
@@ -115,9 +115,9 @@ def _defect(req: falcon.Request, resp: falcon.Response, error: Exception, params
 def _serialize(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError) -> None:
     phrase = HTTPStatus(error.status_code).phrase
     title = error.title or phrase
-    if title in (error.status, phrase.capitalize()):  # Falcon's own
+    if title in (error.status, phrase.capitalize()):  # a default title of Falcon's
         title = phrase
-    # "about:blank" says that the title is the status's own phrase (RFC 9457, section 4.2.1).
+    # "about:blank" means that the title is the status phrase (RFC 9457, section 4.2.1).
     slug = title.lower().replace(" ", "-")
     problem = {
         "type": "about:blank" if title == phrase else f"urn:problem-type:{slug}",

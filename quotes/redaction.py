@@ -1,23 +1,23 @@
-"""Text made fit for a mailbox or a log: what may be a number, a code, a token or a key is taken out.
+"""Redaction of text for logs and email: whatever may be a number, a code, a token or a key is removed.
 
-An exception's text is whatever somebody wrote into it: a URL with its query, a header, a row of a table. It is read by
-people who may not read those. Rather too much goes than too little; type, place and words stay.
+An exception's message may contain anything: a URL with its query, a header, a database row. The people who read it must
+not see those. When in doubt, too much is removed rather than too little; types, places and words remain.
 """
 
 import re
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus, unquote
 
-SHORTEST_SECRET = 4  # characters; a shorter one would be found in every second word
-LONGEST = 4000  # characters that are looked at
-CUT_AWAY = 64  # characters before such a cut, which may be the half of something
+SHORTEST_SECRET = 4  # characters; shorter ones would match inside ordinary words
+LONGEST = 4000  # characters that are examined
+CUT_AWAY = 64  # characters dropped before that cut, which may have split something confidential
 
 _DATE = r"(?<![\d+-])(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?!\d)"
 _NAMES = (
     r"[\w-]{0,40}(?:api[_-]?key|mashape-key|rapidapi-key|token|secret)|passw\w{0,20}|pwd|credentials?|signature|"
     r"otp|mobile|phone"
 )
-_IS = r"['\"]?\s*[=:]\s*|['\"]\s*,\s*(?=['\"])"  # the latter in a pair, as libraries show headers
+_IS = r"['\"]?\s*[=:]\s*|['\"]\s*,\s*(?=['\"])"  # the latter in a pair, which is how libraries print headers
 _RULES = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
@@ -35,14 +35,14 @@ _NUMBER = re.compile(rf"({_DATE})|\+?\d(?:[\s().\-\u2010-\u2015/]{{0,2}}\d){{5,}
 
 
 def redacted(text: str, secrets: Iterable[str] = (), longest: int = 2000) -> str:
-    """Return a text without numbers, codes, tokens, keys and queries of URLs.
+    """Return a text without numbers, codes, tokens, keys and URL queries.
 
     Args:
-        text: Anything.
+        text: Any text.
         secrets: Values that must not appear, whatever they look like.
-        longest: Most characters of the result.
+        longest: The maximum length of the result, in characters, apart from an ellipsis.
     """
-    for secret in sorted(_written(secrets), key=len, reverse=True):  # one may begin another
+    for secret in sorted(_written(secrets), key=len, reverse=True):  # one may be a prefix of another
         text = text.replace(secret, "[secret]")
     is_cut = len(text) > LONGEST
     if is_cut:
@@ -51,12 +51,12 @@ def redacted(text: str, secrets: Iterable[str] = (), longest: int = 2000) -> str
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     text = _NUMBER.sub(lambda found: found[1] or "[number]", text)
-    text = text.encode(errors="replace").decode()  # half a surrogate pair is no UTF-8
+    text = text.encode(errors="replace").decode()  # a lone surrogate cannot be encoded
     return f"{text[:longest]}…" if is_cut or len(text) > longest else text
 
 
 def unrouted(path: str) -> str:
-    """Return what a log may tell of a path that is none of ours: it may be a query that lost its mark.
+    """Return a path that matches no route, redacted for a log: it may be a query without its question mark.
 
     Args:
         path: The path, percent-encoded or not.
@@ -65,6 +65,6 @@ def unrouted(path: str) -> str:
 
 
 def _written(secrets: Iterable[str]) -> set[str]:
-    """Return secrets as they are, and as they stand in a URL."""
+    """Return the secrets in every spelling: as they are, and URL-encoded."""
     long = [secret for secret in secrets if len(secret) >= SHORTEST_SECRET]
     return {form for each in long for form in (each, quote(each, safe=""), quote(each), quote_plus(each))}

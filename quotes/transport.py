@@ -1,8 +1,8 @@
-"""An HTTP GET that is over when its time is over.
+"""An HTTP GET with a deadline for the whole exchange.
 
-Neither requests nor urllib3 bounds a whole exchange: their timeouts are per read, so a server that drips a byte at a
-time, in its headers or its body, holds the caller for hours. Here the exchange runs in a thread of its own; when the
-budget is spent the caller goes on and the socket is shut down, which ends the thread as well.
+The timeouts of requests and urllib3 apply to each read, so a server that sends its headers or body byte by byte can
+block the caller for hours. Here the exchange runs in its own thread; once the budget is spent, the caller continues and
+the socket is shut down, which ends the thread as well.
 """
 
 import contextlib
@@ -26,13 +26,13 @@ Answer = tuple[int, Mapping[str, str], bytes]
 
 
 class Transport:
-    """Ask one URL, with connections kept open between requests; not for several threads at once.
+    """Send GET requests to one URL over persistent connections; not safe to share between threads.
 
     Args:
-        url: What to ask.
-        headers: Sent with each request; redirects are not followed, so they go to no other host.
-        params: Query parameters, added to those of the URL.
-        budget: Seconds for everything together.
+        url: The URL.
+        headers: Sent with each request. Redirects are not followed, so these reach no other host.
+        params: Query parameters, added to those in the URL.
+        budget: The time limit of an exchange, in seconds.
     """
 
     def __init__(self, url: str, headers: Mapping[str, str], params: Mapping[str, str], budget: float) -> None:
@@ -40,21 +40,21 @@ class Transport:
         self._params = dict(params)
         self._budget = budget
         self._session = _Session()
-        self._session.trust_env = False  # the environment is read by settings.py alone, and no .netrc is sent
+        self._session.trust_env = False  # only settings.py reads the environment; and no .netrc is used
         self._session.headers.update(headers)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _Adapter())
-        # What it logs of broken answers may hold anything that the upstream says, our key included.
+        # Their warnings about malformed responses quote the upstream, which may echo our key.
         for name in ("urllib3.connection", "urllib3.connectionpool"):
             logging.getLogger(name).setLevel(logging.ERROR)
 
     def get(self) -> Answer:
-        """Return the answer's status, its headers by names in lower case, and its body.
+        """Return the status, the headers with lower-case names, and the body of the response.
 
         Raises:
             UpstreamTimeout: The budget is spent.
-            UpstreamUnreachable: No connection came about, or it broke.
-            UpstreamRubbish: The answer is larger than `SIZE_LIMIT`.
+            UpstreamUnreachable: The connection could not be made, or broke.
+            UpstreamRubbish: The body is larger than `SIZE_LIMIT`.
         """
         exchange = _Exchange(self._session, self._url, self._params, self._budget)
         exchange.start()
@@ -85,11 +85,11 @@ class _Exchange(threading.Thread):
             except requests.ConnectionError:
                 if self._over:
                     return
-                self._ask()  # once more: a kept connection may have been closed, and a GET is safe to repeat
+                self._ask()  # the server may have closed an idle connection, and a GET is safe to repeat
         except requests.Timeout:
             self.error = UpstreamTimeout("it did not answer in time")
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            # The text of these errors holds the URL, which may hold a secret: only the kind is told.
+            # These errors' messages contain the URL, and that perhaps a secret, so only the type is reported.
             self.error = UpstreamUnreachable(f"the connection failed ({_kind(error)})")
 
     def _ask(self) -> None:
@@ -107,7 +107,7 @@ class _Exchange(threading.Thread):
             self.answer = (response.status_code, headers, body)
 
     def waits_on(self, sock: socket.socket) -> None:
-        """Remember the socket; shut it down at once where the time is over already."""
+        """Register the socket, shutting it down at once if the time is already up."""
         self._socket = sock
         if self._over:
             self.cut_off()
@@ -115,7 +115,7 @@ class _Exchange(threading.Thread):
     def cut_off(self) -> None:
         self._over = True
         if self._socket:
-            with contextlib.suppress(OSError):  # closed in the meantime, which is what is wanted
+            with contextlib.suppress(OSError):  # closed already
                 self._socket.shutdown(socket.SHUT_RDWR)
 
 
@@ -129,7 +129,7 @@ def _kind(error: BaseException) -> str:
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Follow no redirect, nor look where it leads: requests would read its whole body first."""
+        """Ignore redirects; before even looking at one, requests would read its whole body."""
 
 
 class _HTTPConnection(HTTPConnection):
