@@ -1,8 +1,8 @@
-"""Who may ask where a stage has an authorizer: whoever has a valid bearer token, nobody else.
+"""The gateway's authorizer: only clients with a valid bearer token may use a stage that has it.
 
-API Gateway sends the header of a request and the ARN of what was asked for, and keeps the answer for that token
-(`result_ttl`): so the policy is for the whole stage, not for the one path. See the API Gateway developer guide, "Input
-to an API Gateway Lambda authorizer" and "Output from an API Gateway Lambda authorizer".
+API Gateway passes the token and the ARN of the requested method, and caches the policy per token (`result_ttl`). So the
+policy has to cover the whole stage, not just the requested path. See the API Gateway developer guide, "Input to an API
+Gateway Lambda authorizer" and "Output from an API Gateway Lambda authorizer".
 """
 
 import functools
@@ -15,26 +15,26 @@ from quotes import tokens
 from quotes.errors import Unauthorized
 from quotes.settings import Settings
 
-NOBODY = "bearer"  # the gateway wants a name; a token without a subject has none
+NOBODY = "bearer"  # the gateway requires a principal, but a token may have no subject
 
-# RFC 6750, 2.1, with the scheme in any case as RFC 9110, 11.1 wants it.
+# RFC 6750, section 2.1; the scheme is case-insensitive (RFC 9110, section 11.1).
 _BEARER = re.compile(r"bearer +([\w-]+\.[\w-]*\.[\w-]*)", re.ASCII | re.IGNORECASE)
-# arn:partition:execute-api:region:account:api/stage/method/path; a base path of a domain is not part of it.
+# arn:partition:execute-api:region:account:api/stage/method/path; a custom domain's base path is not part of it.
 _STAGE = re.compile(r"(arn:aws[a-z-]*:execute-api:[a-z0-9-]+:[0-9]{12}:[a-z0-9]+/\w[\w-]*)/", re.ASCII)
 
 log = logging.getLogger(__name__)
 
 
 def authorize(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-    """Return the policy that lets the bearer of a valid token use the whole stage.
+    """Return a policy that allows the bearer of a valid token to use the whole stage.
 
     Args:
-        event: Of type TOKEN, with `authorizationToken` and `methodArn`.
+        event: An event of type TOKEN, with `authorizationToken` and `methodArn`.
         context: The invocation.
 
     Raises:
-        Unauthorized: The token is missing or not to be trusted; the gateway then answers 401.
-        SettingError: The settings are not usable.
+        Unauthorized: The token is missing or invalid; the gateway then answers 401.
+        SettingError: A setting is unusable.
     """
     settings = Settings.from_environ()
     if not settings.jwt_key:

@@ -1,6 +1,6 @@
-"""The documentation over HTTP: `/openapi.json`, and `/docs` to read and try it, with the Swagger UI of a package.
+"""The documentation over HTTP: `/openapi.json`, and `/docs` to read and try it, with a packaged Swagger UI.
 
-Nothing of it is read before it is asked for: the reader is half a megabyte that no request for a quote needs.
+Files are only read on request: Swagger UI is large, and no request for a quote needs it.
 """
 
 import functools
@@ -47,14 +47,14 @@ _PAGE = """<!doctype html>
 
 
 class DocumentResource:
-    """Answer with the OpenAPI document."""
+    """Serve the OpenAPI document."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer `GET /openapi.json`; its server is where this service is reached."""
-        # A relative address: the host that a client names can be made up, and is the document's own anyway.
+        """Answer `GET /openapi.json`, with this service as its server."""
+        # A relative URL by default: it resolves to the document's own host, while the Host header can be forged.
         server = self._settings.public_url or req.root_path or "/"
         body = document().replace(b'"SERVER"', json.dumps(server).encode())
         send_cacheable(req, resp, "application/json", body, etag_of(body), CACHING)
@@ -63,7 +63,7 @@ class DocumentResource:
 
 
 class ReaderResource:
-    """Answer with the page that shows the document."""
+    """Serve the page that displays the document."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -80,7 +80,7 @@ class ReaderResource:
 
 
 class ReaderFileResource:
-    """Answer with what the page loads."""
+    """Serve the page's script and style sheet."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
         """Answer `GET /docs/{name}`."""
@@ -97,12 +97,12 @@ class ReaderFileResource:
 
 @functools.cache
 def document() -> bytes:
-    """Return the OpenAPI document, with `"SERVER"` where the server's URL belongs."""
+    """Return the OpenAPI document, with the placeholder `"SERVER"` for the server's URL."""
     return DOCUMENT.read_bytes().replace(b'"VERSION"', json.dumps(__version__).encode())
 
 
 def reader_file(name: str) -> bytes:
-    """Return a file of Swagger UI from the package that carries it, without importing that."""
+    """Return a file of Swagger UI from its Python package, without importing the package."""
     package = importlib.util.find_spec("swagger_ui")
     assert package is not None
     assert package.submodule_search_locations

@@ -1,12 +1,12 @@
-"""Mobile numbers: read as people write them, kept as E.164, and shown in logs without most of their digits."""
+"""Mobile numbers: parsed leniently, stored as E.164, and masked in logs."""
 
 import functools
 import re
 
 from quotes.errors import ParameterError
 
-# The regions that have a numbering plan (ISO 3166-1, and AC, TA and XK). They stand here because settings are checked
-# at every start, and the library that knows them is imported only when somebody subscribes; a test compares them.
+# The regions with a numbering plan (ISO 3166-1, and AC, TA and XK). They are listed here because settings are checked
+# at every start, while the library that knows them is only imported when somebody subscribes; a test compares the two.
 REGIONS = frozenset(
     re.findall(
         r"[A-Z]{2}",
@@ -28,14 +28,14 @@ _WRITTEN = re.compile(r"\+?[0-9][0-9 ().-]{1,40}")  # ASCII digits only, as ever
 
 
 def e164(written: str, countries: frozenset[str] = frozenset()) -> str:
-    """Return a mobile number as `+`, country code and subscriber's number (ITU-T E.164).
+    """Normalize a mobile number to `+`, country code and subscriber number (ITU-T E.164).
 
     Args:
-        written: The number with its country code, with or without `+`; spaces, dots, dashes and brackets do not count.
-        countries: ISO 3166-1 codes of the countries whose numbers are taken; empty for all.
+        written: The number with its country code, with or without `+`; spaces, dots, dashes and brackets are ignored.
+        countries: ISO 3166-1 codes of the countries whose numbers are accepted; empty for all.
 
     Raises:
-        ParameterError: It is none, or not one that texts can be sent to; the text never holds the number.
+        ParameterError: This is not a mobile number of such a country; the message never contains the number.
     """
     import phonenumbers
     from phonenumbers import PhoneNumberType
@@ -46,7 +46,7 @@ def e164(written: str, countries: frozenset[str] = frozenset()) -> str:
         number = phonenumbers.parse("+" + written.removeprefix("+"))
     except phonenumbers.NumberParseException:
         raise ParameterError("mobile", WRONG) from None
-    # In North America a mobile number looks like any other.
+    # In North America, mobile numbers cannot be told from landlines.
     mobile = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
     if not phonenumbers.is_valid_number(number) or phonenumbers.number_type(number) not in mobile:
         raise ParameterError("mobile", WRONG)
@@ -56,7 +56,7 @@ def e164(written: str, countries: frozenset[str] = frozenset()) -> str:
 
 
 def masked(number: str) -> str:
-    """Return what a log may tell of a number: its first two and its last two digits."""
+    """Return a number in the form that may be logged: only its first two and last two digits."""
     return f"{number[:3]}…{number[-2:]}"
 
 

@@ -1,7 +1,7 @@
-"""What the clock starts: handlers of EventBridge rules, thin.
+"""Scheduled jobs: thin handlers of EventBridge rules.
 
-Zappa passes exactly `(event, context)`; a job that raises `TypeError` would be run again with fewer arguments, so these
-raise errors of the domain.
+Zappa passes exactly `(event, context)`. It would call a job that raises `TypeError` again with fewer arguments, so jobs
+raise domain errors only.
 """
 
 from typing import Any
@@ -12,12 +12,12 @@ from quotes.settings import Settings
 
 
 def set_quote_of_the_day(event: Any, context: Any) -> None:
-    """Put today's quote on record, and tidy up after subscribers, at midnight: `cron(0 0 * * ? *)`.
+    """Store today's quote and clean up the subscriptions' state, at midnight: `cron(0 0 * * ? *)`.
 
-    A repeated or late event finds it there and changes nothing.
+    A repeated or late event is harmless: it finds the quote already stored.
 
     Raises:
-        StateUnavailable: It could not be recorded; the event is then tried again.
+        StateUnavailable: The quote could not be stored, or the state not be cleaned up; Lambda retries the event.
     """
     service = Service.of(Settings.from_environ())
     daily = service.daily.quote_of_today()
@@ -27,11 +27,11 @@ def set_quote_of_the_day(event: Any, context: Any) -> None:
 
 
 def publish_quote_of_the_day(event: Any, context: Any) -> None:
-    """Have today's quote sent to all subscribers, at two o'clock: `cron(0 2 * * ? *)`.
+    """Start sending today's quote to all subscribers, at two o'clock UTC: `cron(0 2 * * ? *)`.
 
     A repeated or late event sends nothing twice.
 
     Raises:
-        QuotesError: It was not sent, as far as can be known; the event is then tried again.
+        QuotesError: The quote was not sent, as far as is known; Lambda retries the event.
     """
     Service.of(Settings.from_environ()).publishing.start()

@@ -1,8 +1,8 @@
-"""A worker for gunicorn whose threads clients cannot hold by being slow, and that refuses in the service's own words.
+"""A gunicorn worker that slow clients cannot exhaust, and whose refusals look like the service's other errors.
 
-gunicorn's threads read a request with no time limit: as many half requests as there are threads, and nobody is answered
-any more, for ever. Here a request waits for its rest where waiting costs no thread, for ten seconds; and what a thread
-has begun is over after thirty.
+gunicorn's threads read requests without a time limit, so as many incomplete requests as there are threads block the
+server for good. Here an incomplete request waits in the poller, where it occupies no thread, for at most ten seconds;
+and a thread is done with a request after at most thirty.
 """
 
 import contextlib
@@ -21,20 +21,20 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from quotes.edges import LONGEST_BODY, NOTHING_ALLOWED
 
-ARRIVES_WITHIN = 10.0  # seconds, from the first look to the last byte
-OVER_WITHIN = 30.0  # seconds, from the first byte read to the last byte sent
-LINGERS = 0.5  # seconds, for the client to close first, so that its answer is not cut off (RFC 9112, section 9.6)
+ARRIVES_WITHIN = 10.0  # seconds, for a request to become complete
+OVER_WITHIN = 30.0  # seconds, for a thread to read, answer and send
+LINGERS = 0.5  # seconds, for the client to close first, so that the response is not lost (RFC 9112, section 9.6)
 LONGEST = 64 * 1024  # bytes, of headers and body together
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*([0-9]{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
-_EXPECTS = re.compile(rb"\r\nexpect:", re.IGNORECASE)  # the client waits for a word of ours
+_EXPECTS = re.compile(rb"\r\nexpect:", re.IGNORECASE)  # the client waits for our "100 Continue"
 
 
 def is_whole(data: bytes) -> bool:
-    """Tell whether a thread would have to wait for nothing to read a request; of several in a row, the first.
+    """Return whether the data contains a complete request, so that a thread can read it without waiting.
 
-    This is no parser: who is judged wrongly has to wait, or takes a thread for a limited time.
+    This is an estimate, not a parser: a misjudged request just has to wait, or occupies a thread for a limited time.
     """
     head, end, body = data.partition(_HEAD_END)
     if not end:
@@ -44,20 +44,20 @@ def is_whole(data: bytes) -> bool:
 
 
 class Worker(ThreadWorker):
-    """Take a request to a thread once it is there, and take the thread back in time."""
+    """Assign a thread to a request only once it is complete, and free the thread again in time."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._busy: dict[Any, float] = {}  # connections in threads, and when they have to be through
+        self._busy: dict[Any, float] = {}  # connections being handled, with their deadlines
 
     def enqueue_req(self, conn: Any) -> None:
-        """Hand a connection to a thread where its request is whole, else wait for more without one."""
-        if self.cfg.is_ssl:  # what lies in the socket is not what was said
+        """Hand a connection to a thread if its request is complete; otherwise wait for the rest without a thread."""
+        if self.cfg.is_ssl:  # peeking would only show encrypted data
             super().enqueue_req(conn)
             return
         read = conn.parser.unreader.buf.getvalue() if conn.parser else b""
         waiting = _peek(conn.sock)
-        # Where no more has come although the socket is readable, no more will: a thread finds that out at once.
+        # If the socket is readable but has no new data, the client has closed it: a thread finds that out at once.
         if waiting is not None and not is_whole(read + waiting) and len(waiting) != getattr(conn, "seen", -1):
             if len(waiting) < LONGEST:
                 self._invite(conn, read + waiting)
@@ -71,7 +71,7 @@ class Worker(ThreadWorker):
         super().enqueue_req(conn)
 
     def _invite(self, conn: Any, data: bytes) -> None:
-        """Ask for the body where the client waits for that (RFC 9110, section 10.1.1); gunicorn would in a thread."""
+        """Send "100 Continue" to a client that waits for it (RFC 9110, section 10.1.1); gunicorn would in a thread."""
         head, end, _ = data.partition(_HEAD_END)
         if end and _EXPECTS.search(head) and not getattr(conn, "is_invited", False):
             conn.is_invited = True
@@ -80,7 +80,7 @@ class Worker(ThreadWorker):
 
     def _wait(self, conn: Any, seen: int) -> None:
         conn.sock.setblocking(False)
-        # Readable again once there is more than what has been looked at (socket(7), SO_RCVLOWAT).
+        # The socket becomes readable again once it has more than the data seen so far (socket(7), SO_RCVLOWAT).
         conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, seen + 1)
         conn.seen = seen
         conn.whole_by = conn.timeout = getattr(conn, "whole_by", None) or time.monotonic() + ARRIVES_WITHIN
@@ -88,14 +88,14 @@ class Worker(ThreadWorker):
         self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
     def murder_pending(self) -> None:
-        """Close what did not arrive in time; of a worker that ends, what does not arrive within a second."""
+        """Close connections whose requests are late; in a worker that is stopping, they only have another second."""
         if not self.alive:
             for conn in self.pending_conns:
                 conn.timeout = min(conn.timeout or 0.0, time.monotonic() + 1)
         super().murder_pending()
 
     def handle(self, conn: Any) -> Any:
-        """Answer a request, in a thread."""
+        """Handle a request, in a thread."""
         self._busy[conn] = time.monotonic() + OVER_WITHIN
         try:
             keep = self._refuse(conn) if getattr(conn, "is_too_long", False) else super().handle(conn)
@@ -112,14 +112,14 @@ class Worker(ThreadWorker):
         return False
 
     def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
-        # What is chunked or too long was refused unread. A thread must not wait for it to come, and what follows on the
-        # connection had better not be taken for a request.
+        # A chunked or oversized body was refused unread. A thread must not wait for the rest of it, and it must not be
+        # mistaken for the next request on the connection.
         reader = conn.parser.mesg.body.reader
         is_unread = isinstance(reader, ChunkedReader) or getattr(reader, "length", 0) > LONGEST_BODY
         return not is_unread and bool(super()._keepalive_after(conn, keepalive))  # type: ignore[misc]  # newer than its stubs
 
     def notify(self) -> None:
-        """Tell the arbiter that this worker is alive, which it does every second, and end what takes too long."""
+        """Send the arbiter a heartbeat, as every second, and cut off connections that exceed their deadline."""
         super().notify()
         now = time.monotonic()
         for conn, over in tuple(self._busy.items()):
@@ -128,7 +128,7 @@ class Worker(ThreadWorker):
                     conn.sock.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:
-        """Refuse what is no request as a problem (RFC 9457), with gunicorn's status and none of the request's words."""
+        """Answer an invalid request with a problem (RFC 9457): gunicorn's status, nothing quoted from the request."""
         unsent = _Unsent()
         super().handle_error(req, unsent, addr, exc)  # type: ignore[arg-type]
         with contextlib.suppress(OSError):  # the client has gone
@@ -136,7 +136,7 @@ class Worker(ThreadWorker):
 
 
 def refusal(status: int) -> bytes:
-    """Return the whole answer to what is no request."""
+    """Return the complete response to an invalid request."""
     phrase = HTTPStatus(status).phrase
     detail = (
         "This is not a valid HTTP/1.1 request (a URL is percent-encoded ASCII), or its request line or headers are too "
@@ -160,7 +160,7 @@ def refusal(status: int) -> bytes:
 
 
 def _peek(sock: socket.socket) -> bytes | None:
-    """Return what has arrived and was not read, None where nothing more can arrive."""
+    """Return the data that has arrived but not been read, or None if the connection is closed."""
     try:
         sock.setblocking(False)
         return sock.recv(LONGEST, socket.MSG_PEEK) or None
@@ -171,7 +171,7 @@ def _peek(sock: socket.socket) -> bytes | None:
 
 
 class _Unsent:
-    """Be the client that gunicorn's own answer goes to, of which only the status is wanted."""
+    """Stand in for the client's socket, to intercept gunicorn's own error response for its status."""
 
     data = b""
 

@@ -1,8 +1,8 @@
-"""What a text may hold: how many parts of an SMS it takes, and how a quote is made to fit.
+"""The size of a text message in SMS parts, and the wording that fits a quote or a code into them.
 
-Each part is charged. A part has 140 bytes (3GPP TS 23.040): 160 characters of the GSM 7-bit alphabet, or 70 of UCS-2 as
-soon as one character is not in that alphabet. A text of several parts gives up 6 bytes of each to say how they belong
-together: 153 or 67 are left.
+Every part is charged. A part has 140 bytes (3GPP TS 23.040): 160 characters of the GSM 7-bit alphabet, or 70 of UCS-2
+if any character is not in that alphabet. In a text of several parts each one spends 6 bytes on a header that links
+them, which leaves 153 or 67 characters.
 """
 
 import unicodedata
@@ -12,15 +12,15 @@ from quotes.quote import Quote
 
 MOST_PARTS = 2  # of a daily text
 
-# 3GPP TS 23.038, section 6.2.1: the basic table, without its escape, and the extension table, whose characters are sent
-# as an escape and another one.
+# 3GPP TS 23.038, section 6.2.1: the basic table without its escape character, and the extension table, whose characters
+# are sent as an escape and a second character.
 GSM = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 GSM_EXTENSION = frozenset("\f^{}\\[~]|€")
 
-# Typesetting that the alphabet has other characters for; letters are never replaced.
+# Punctuation with an equivalent in the alphabet; letters are never replaced.
 _PLAIN = str.maketrans(
     {
         "\N{LEFT DOUBLE QUOTATION MARK}": '"',
@@ -39,13 +39,13 @@ _PLAIN = str.maketrans(
     }
 )
 LONGEST_AUTHOR = 60  # characters; the quote gets the rest
-MOST_CHARACTERS = 306  # that two parts can hold
+MOST_CHARACTERS = 306  # the capacity of two parts
 
 
 def parts(text: str) -> int:
-    """Return how many parts of an SMS a text takes.
+    """Return the number of SMS parts that a text takes.
 
-    No part ends within an escaped character, nor within a surrogate pair.
+    An escaped character or a surrogate pair is never split between two parts.
 
     Args:
         text: The text.
@@ -56,15 +56,15 @@ def parts(text: str) -> int:
 
 
 def is_gsm(text: str) -> bool:
-    """Tell whether every character of a text is in the GSM 7-bit alphabet."""
+    """Return whether every character of a text is in the GSM 7-bit alphabet."""
     return all(char in GSM or char in GSM_EXTENSION for char in text)
 
 
 def daily_text(quote: Quote) -> str:
-    """Return a quote and its author as a text of one part where that is possible, and never of more than two.
+    """Return a quote and its author as a text of at most two parts.
 
-    A quote that is too long is cut after a word, with an ellipsis; one that never separates its words, anywhere. The
-    author is always there.
+    A quote that is too long is cut after a word, or anywhere if it has no spaces, and ends with an ellipsis. The author
+    is always included.
 
     Args:
         quote: The quote.
@@ -75,12 +75,12 @@ def daily_text(quote: Quote) -> str:
 
 
 def code_text(code: str, purpose: str, minutes: int) -> str:
-    """Return the text that brings a one-time password; one part.
+    """Return the text with a one-time password; it takes one part.
 
     Args:
         code: The password.
-        purpose: What it is for: `subscribe` or `unsubscribe`.
-        minutes: How long it holds.
+        purpose: What it confirms: `subscribe` or `unsubscribe`.
+        minutes: How long it is valid.
     """
     aim = {"subscribe": "start", "unsubscribe": "stop"}[purpose]
     return (
@@ -96,11 +96,11 @@ def _composed(words: str, author: str, mark: str, ellipsis: str) -> str:
 
 
 def _cut(text: str, ellipsis: str, fits: Callable[[str], bool]) -> str:
-    """Return a text if it fits, else as much of it as fits with an ellipsis: whole words, unless that is too little."""
+    """Shorten a text, with an ellipsis, until it fits; cut after a word unless that would lose half of it."""
     if fits(text):
         return text
     kept = next(n for n in range(min(len(text), MOST_CHARACTERS), -1, -1) if fits(text[:n] + ellipsis))
-    while kept and unicodedata.combining(text[kept]):  # an accent stays with its letter
+    while kept and unicodedata.combining(text[kept]):  # do not separate an accent from its letter
         kept -= 1
     at_a_word = kept if text[kept] == " " else text.rfind(" ", 0, kept)
     if at_a_word > kept // 2:
@@ -109,7 +109,7 @@ def _cut(text: str, ellipsis: str, fits: Callable[[str], bool]) -> str:
 
 
 def _filled(sizes: Iterable[int], alone: int, together: int) -> int:
-    """Return how many parts are filled by characters of such sizes, none of which is divided."""
+    """Return the number of parts that characters of the given sizes fill, without splitting a character."""
     sizes = list(sizes)
     if sum(sizes) <= alone:
         return 1

@@ -1,7 +1,7 @@
-"""The page's files, sent as they lie in `static/`.
+"""The page's static files, served from `static/`.
 
-A file's address holds a hash of its content, so it may be kept for good; asked for without that, or with the hash of
-another version, it is sent as well, but has to be looked at again each time.
+The page's links contain a hash of a file's content, so these may be cached forever. Without that hash, or with the hash
+of another version, the file is served as well, but has to be revalidated on each use.
 """
 
 import functools
@@ -20,24 +20,24 @@ MEDIA_TYPES = {
 }
 HASH_LENGTH = 12  # characters
 
-_POLICY = "default-src 'none'"  # the icon is opened as a page too, by who wants to
+_POLICY = "default-src 'none'"  # the icon, an SVG file, can be opened as a page
 
 
 class StaticFile(NamedTuple):
-    """Hold a file."""
+    """Store a file's content with its ETag."""
 
     content: bytes
     etag: str
 
     @property
     def version(self) -> str:
-        """Return what its address ends with."""
+        """Return the hash at the end of the file's address."""
         return self.etag[:HASH_LENGTH]
 
 
 @functools.cache
 def static_file(name: str) -> StaticFile:
-    """Return a file, read once.
+    """Return a file, which is read only once.
 
     Args:
         name: A key of `MEDIA_TYPES`.
@@ -47,15 +47,15 @@ def static_file(name: str) -> StaticFile:
 
 
 def addresses() -> dict[str, str]:
-    """Return each file's address below `/static/`, by its name."""
+    """Return the address of each file below `/static/`, by its name."""
     return {name: f"{name}?v={static_file(name).version}" for name in MEDIA_TYPES}
 
 
 class StaticResource:
-    """Answer with the page's files."""
+    """Serve the page's static files."""
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
-        """Answer `GET /static/{name}`; only names that are known reach the file system."""
+        """Answer `GET /static/{name}`; only known names reach the file system."""
         if name not in MEDIA_TYPES:
             raise falcon.HTTPNotFound
         file = static_file(name)

@@ -1,8 +1,7 @@
 """Asynchronous tasks: each runs in an invocation of its own, so that no request waits for SNS.
 
-Importing this makes four boto3 clients, for Zappa's module does. So it is imported only where a task is started or
-run. What a task is given can be read in the queue, among the dead letters and in logs: an id that says nothing of the
-number, or a day.
+Importing this module is slow, because Zappa's creates four boto3 clients; so it is only imported where a task is
+started or run. Arguments of tasks show up in queues, dead letters and logs, so they are only opaque ids and days.
 """
 
 import datetime as dt
@@ -19,31 +18,31 @@ from quotes.settings import Settings
 
 @task
 def async_send_otp(id_: str) -> None:
-    """Draw and send the one-time password of a request."""
+    """Generate and send the one-time password of a request."""
     _service().subscriptions.send_code(id_)
 
 
 @task
 def async_subscribe(id_: str) -> None:
-    """Subscribe the number whose owner confirmed a request, unless it was unsubscribed since."""
+    """Subscribe the number of a confirmed request, unless its owner has unsubscribed since."""
     _service().subscriptions.follow(id_)
 
 
 @task
 def async_unsubscribe(id_: str) -> None:
-    """End the subscription of the number whose owner confirmed a request, unless it was subscribed again since."""
+    """Unsubscribe the number of a confirmed request, unless its owner has subscribed again since."""
     _service().subscriptions.follow(id_)
 
 
 @task
 def async_publish(day: str) -> None:
-    """Publish the quote of a day, written as YYYY-MM-DD, unless that was done."""
+    """Publish the quote of a day, given as YYYY-MM-DD, unless that has been done."""
     _service().publishing.publish(dt.date.fromisoformat(day))
 
 
 @task
 def async_failure() -> None:
-    """Fail, to show what becomes of a task that does."""
+    """Fail deliberately, to exercise the dead-letter path."""
     raise DeliberateFailure
 
 
@@ -54,18 +53,18 @@ TASKS = {
 
 
 def start(settings: Settings, name: str, *arguments: str) -> None:
-    """Start a task where the settings say.
+    """Start a task in the function, and through the service, that the settings name.
 
-    Calling a task starts it through Lambda, in this function. `run` takes it to another function or region, or through
-    another service; unlike a call it runs nothing here when there is no function, so the settings decide before.
+    Calling a task invokes this Lambda function asynchronously; off Lambda, Zappa runs it on the spot. `run` can also
+    use another function, region or service, but never falls back to running the task here.
 
     Args:
         settings: The settings.
         name: One of `TASKS`.
-        arguments: What it is given.
+        arguments: The task's arguments.
 
     Raises:
-        TaskNotStarted: It was not taken.
+        TaskNotStarted: The task was not accepted.
     """
     function = TASKS[name]
     try:
@@ -86,7 +85,7 @@ def start(settings: Settings, name: str, *arguments: str) -> None:
 
 @functools.cache
 def _session(region: str | None) -> boto3.Session:
-    """Return a session in a region: Zappa's own clients are all in the region of this function."""
+    """Return a session for a region; Zappa's own clients only use this function's region."""
     return boto3.Session(region_name=region)
 
 

@@ -1,6 +1,6 @@
-"""Who sends the texts: what the flow asks of it, and the counterpart that prints them on a laptop.
+"""The interface for sending texts, and an implementation that logs them, for a laptop.
 
-The one that really sends is `sns.py`.
+`sns.py` is the implementation that really sends.
 """
 
 import logging
@@ -10,63 +10,63 @@ log = logging.getLogger(__name__)
 
 
 class Texts(Protocol):
-    """Send texts, to one number or to all that are subscribed.
+    """Send texts to single numbers or to all subscribers.
 
-    Every method but `owns` raises `TextsUnavailable` where it cannot be done now. No error's text and no log line of an
-    implementation holds a number or a text.
+    Every method except `owns` raises `TextsUnavailable` if it cannot do its work now. No error message of an
+    implementation contains a number or a text.
     """
 
     def is_opted_out(self, number: str) -> bool:
-        """Tell whether the owner of a number forbade texts by replying STOP."""
+        """Return whether the owner of a number opted out of texts by replying STOP."""
 
     def send(self, number: str, text: str) -> None:
-        """Send a text that somebody waits for."""
+        """Send a text that its recipient is waiting for."""
 
     def subscribe(self, number: str) -> str:
-        """Subscribe a number, which may be subscribed already; return the subscription's ARN."""
+        """Subscribe a number, unless it is subscribed already; return the subscription's ARN."""
 
     def unsubscribe(self, arn: str) -> None:
-        """End a subscription, which may have ended already."""
+        """End a subscription, unless it has ended already."""
 
     def find(self, number: str) -> str | None:
-        """Return the ARN of a number's subscription by looking through all of them, None where there is none."""
+        """Search all subscriptions for a number's; return its ARN, or None if there is none."""
 
     def owns(self, arn: str) -> bool:
-        """Tell whether an ARN is of a subscription made here, and not of another topic or in another mode."""
+        """Return whether an ARN belongs to this topic, rather than to another one or to another implementation."""
 
     def publish(self, text: str) -> None:
-        """Send a text to everybody who is subscribed."""
+        """Send a text to all subscribers."""
 
 
 class Console:
-    """Print the texts into the log, numbers and all, instead of sending them: for a laptop (`QUOTES_SMS=console`).
+    """Log the texts, with their numbers, instead of sending them: for a laptop (`QUOTES_SMS=console`).
 
-    As warnings, which a server without any set-up of logging shows as well.
+    They are logged as warnings, which appear even where logging is not configured.
     """
 
     def is_opted_out(self, number: str) -> bool:
-        """Deny it: nobody can reply."""
+        """Return False: nobody can reply."""
         return False
 
     def send(self, number: str, text: str) -> None:
-        """Print a text."""
+        """Log a text."""
         log.warning("[SMS to %s] %s", number, text)
 
     def subscribe(self, number: str) -> str:
-        """Return something like an ARN."""
+        """Return a stand-in for an ARN."""
         return f"console:{number}"
 
     def unsubscribe(self, arn: str) -> None:
-        """Do nothing: the state knows who is subscribed."""
+        """Do nothing: subscriptions are only kept in the state."""
 
     def find(self, number: str) -> str | None:
-        """Find none: there is no topic."""
+        """Return None: there is no topic to search."""
         return None
 
     def owns(self, arn: str) -> bool:
-        """Know what `subscribe` returns."""
+        """Recognize what `subscribe` returns."""
         return arn.startswith("console:")
 
     def publish(self, text: str) -> None:
-        """Print a text once, whoever is subscribed."""
+        """Log a text once, however many subscribers there are."""
         log.warning("[SMS to everybody who is subscribed] %s", text)

@@ -1,19 +1,19 @@
-"""The key that bearer tokens are checked with: which texts are one, and for which algorithm.
+"""Validation of the key that bearer tokens are verified with.
 
-The settings ask this at each start, so nothing is imported before there is a public key to look at.
+The settings do this at every start, so `cryptography` is only imported if there is a public key to examine.
 """
 
 ALGORITHMS = ("HS256", "RS256", "ES256")
-SHORTEST_SECRET = 32  # characters: a key of HS256 has at least the 256 bits of its hash (RFC 7518, 3.2)
-SHORTEST_RSA = 2048  # bits (RFC 7518, 3.3)
+SHORTEST_SECRET = 32  # characters: a key for HS256 has to have at least 256 bits (RFC 7518, section 3.2)
+SHORTEST_RSA = 2048  # bits (RFC 7518, section 3.3)
 FORMATS_OF_PUBLIC_KEYS = ("ssh-", "ecdsa-", "{")  # OpenSSH, JWK
 
 
 def parse(value: str) -> str:
-    r"""Return a key as it is used: in a PEM key on one line, `\n` stands for the end of a line.
+    r"""Normalize a key; a PEM key may be given on one line, with `\n` for its line ends.
 
     Raises:
-        ValueError: It holds what neither a secret nor a PEM key has.
+        ValueError: The key contains characters that neither a secret nor a PEM key has.
     """
     key = value.replace("\\n", "\n").replace("\r", "") if value.startswith("-----BEGIN ") else value
     if not (key.isascii() and key.replace("\n", "").isprintable()):
@@ -22,16 +22,16 @@ def parse(value: str) -> str:
 
 
 def check(key: str, algorithm: str) -> None:
-    """Refuse a key that is not one of an algorithm.
+    """Check that a key is suitable for an algorithm.
 
-    A public key must never serve as a secret: everybody has it, and so everybody could sign (RFC 8725, 2.1).
+    A public key must never serve as a secret, because then anybody could sign with it (RFC 8725, section 2.1).
 
     Args:
-        key: As `parse` returned it.
+        key: The key, as returned by `parse`.
         algorithm: One of `ALGORITHMS`.
 
     Raises:
-        ValueError: It is not; the text says why, without the key.
+        ValueError: The key is unsuitable; the message says why, without the key.
     """
     if algorithm == "HS256":
         _check_secret(key)

@@ -1,4 +1,4 @@
-"""Bearer tokens: JSON Web Tokens (RFC 7519), checked as the settings say, never as the token says (RFC 8725)."""
+"""Bearer tokens: JSON Web Tokens (RFC 7519), verified by the rules of the settings, never the token's (RFC 8725)."""
 
 import logging
 import time
@@ -8,23 +8,23 @@ from typing import Any
 from quotes.errors import SettingError, TokenError, Unauthorized
 from quotes.settings import Settings
 
-LONGEST = 8192  # characters; API Gateway takes at most 10,240 bytes of headers in all
+LONGEST = 8192  # characters; API Gateway accepts at most 10,240 bytes of headers in total
 
 log = logging.getLogger(__name__)
 
 
 def verified(token: str, settings: Settings) -> dict[str, Any]:
-    """Return what a token claims, if everything about it is right.
+    """Verify a token and return its claims.
 
-    The log tells which rule a refused one broke, and nothing of its content. There is no leeway: the clock of a
-    function is synchronized, and that of whoever made the token should be.
+    The log says which rule a rejected token violates, but nothing of its content. There is no leeway for clock skew:
+    Lambda's clock is synchronized, and the issuer's should be.
 
     Args:
-        token: Of somebody who asks.
-        settings: The key, the algorithm, the audience and the issuer.
+        token: The client's token.
+        settings: Have the key, the algorithm, the audience and the issuer.
 
     Raises:
-        Unauthorized: It is not to be trusted, or there is no key to check it with.
+        Unauthorized: The token is invalid, or no key is set.
     """
     import jwt
 
@@ -42,7 +42,7 @@ def verified(token: str, settings: Settings) -> dict[str, Any]:
     except (jwt.PyJWTError, ValueError, RecursionError) as error:
         log.info("A token was refused: %s.", type(error).__name__)
         raise Unauthorized from None
-    # PyJWT would take a string of digits; a time is a JSON number (RFC 7519, 2).
+    # PyJWT also accepts a string of digits, but a NumericDate is a JSON number (RFC 7519, section 2).
     if not all(type(claims[name]) in (int, float) for name in ("exp", "nbf", "iat") if name in claims):
         log.info("A token was refused: a time in it is no number.")
         raise Unauthorized
@@ -56,18 +56,18 @@ def made(
     private_key: str | None = None,
     now: Callable[[], float] = time.time,
 ) -> str:
-    """Return a token that the authorizer with these settings takes, for trying it.
+    """Create a token that an authorizer with the same settings accepts, for testing.
 
     Args:
-        settings: The key of HS256, the algorithm, the audience and the issuer.
-        subject: Whom it is for.
-        expires: In how many seconds.
-        private_key: What signs with RS256 and ES256, in PEM.
-        now: Tells the time in seconds since 1970.
+        settings: Have the key for HS256, the algorithm, the audience and the issuer.
+        subject: The `sub` claim.
+        expires: The lifetime, in seconds.
+        private_key: The key for RS256 or ES256, in PEM.
+        now: The clock, in seconds since 1970.
 
     Raises:
-        SettingError: There is no key to sign with.
-        TokenError: It cannot be signed, or would be refused.
+        SettingError: The key for HS256 is not set.
+        TokenError: The token cannot be signed, or the authorizer would reject it.
     """
     import jwt
 
@@ -82,7 +82,7 @@ def made(
         token = jwt.encode(claims, key, settings.jwt_algorithm)
     except NotImplementedError:
         raise TokenError(f"{settings.jwt_algorithm} needs the library cryptography, which is not here") from None
-    except (jwt.PyJWTError, AttributeError, TypeError, ValueError):  # AttributeError: for a public key
+    except (jwt.PyJWTError, AttributeError, TypeError, ValueError):  # AttributeError: it is a public key
         raise TokenError(f"no unencrypted private key of {settings.jwt_algorithm} in PEM is in that file") from None
     try:
         if settings.jwt_key:
