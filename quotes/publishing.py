@@ -1,11 +1,12 @@
-"""Publishing the day's quote to everybody who is subscribed: once a day, whoever and however many try.
+"""Publishing the day's quote to all subscribers: once a day, however many instances and events try.
 
-An instance claims the day in the shared state, sends, and puts on record that it is done. Two at once: one has the
-claim. A duplicate or a late event: it is done. A process that dies in between: its claim runs out, and the retry sends.
+An instance claims the day in the shared state, sends the text, and records that it is done. Of two at once, only one
+gets the claim. A duplicate or late event finds the day done. If a process dies in between, its claim expires and the
+retry sends.
 
-SNS has no way to say "unless you have it already" that works for SMS, nor to be asked what it took. So where it took
-the text and that could not be put on record (no answer came, or the process died in that moment), the retry sends it
-again: a text twice is a lesser evil than a day without one.
+For SMS, SNS supports no idempotency key and cannot be asked what it has accepted. So if it accepted the text but that
+could not be recorded (the response was lost, or the process died at that moment), the retry sends the text again: two
+texts on one day are better than none.
 """
 
 import datetime as dt
@@ -19,8 +20,8 @@ from quotes.database import Database
 from quotes.errors import NotSetUp, PublishedElsewhere, StateUnavailable, TextsUnavailable
 from quotes.texts import Texts
 
-# Longer than an instance may live on (`timeout_seconds`) and than a call may take; shorter than the minute after which
-# Lambda tries an event again (AWS Lambda developer guide, "Asynchronous invocation").
+# Longer than an invocation may run (`timeout_seconds`) and than any call takes; shorter than the minute after which
+# Lambda retries an event (AWS Lambda developer guide, "Asynchronous invocation").
 CLAIM_LASTS = dt.timedelta(seconds=50)
 TRIES_TO_RECORD = 3
 UNSHARED = "Publishing needs state that all instances share; set DATABASE_URL=s3://bucket/key.db, or a server's URL."
@@ -29,14 +30,14 @@ log = logging.getLogger(__name__)
 
 
 class Publishing:
-    """Publish, at most once for each day as far as that can be known.
+    """Publish each day's quote once, as far as SNS allows.
 
     Args:
-        daily: Whose quote it is.
-        database: Where it is kept what was published.
-        texts: Who sends.
-        start: Starts the task of publishing a day; None to do its work at once, as off Lambda.
-        now: The clock, aware.
+        daily: Supplies the quote.
+        database: Records what was published.
+        texts: Sends the text.
+        start: Starts the asynchronous task; None to publish in the calling thread, as off Lambda.
+        now: The clock; returns an aware datetime.
     """
 
     def __init__(
@@ -54,14 +55,14 @@ class Publishing:
         self._now = now
 
     def start(self) -> None:
-        """Have today's quote published, unless it was: what the scheduler does.
+        """Start publishing today's quote, unless that has been done; the scheduler's part.
 
         Raises:
-            NotSetUp: Other instances could not know that it was published.
-            StateUnavailable: Today's quote is not on record, or the record cannot be read.
-            TaskNotStarted: The task was not taken.
-            PublishedElsewhere: As `publish`.
-            TextsUnavailable: As `publish`.
+            NotSetUp: The instances share no state, so they could not know what has been published.
+            StateUnavailable: Today's quote cannot be stored, or the state cannot be read.
+            TaskNotStarted: The task was not accepted.
+            PublishedElsewhere: As `publish`, which runs at once if there are no tasks.
+            TextsUnavailable: Likewise.
         """
         from quotes import subscription_models as models
 
@@ -78,16 +79,16 @@ class Publishing:
             self.publish(today.day)
 
     def publish(self, day: dt.date) -> None:
-        """Publish the quote of a day, unless that was done: the work of `async_publish`.
+        """Publish the quote of a day, unless that has been done; the work of the task `async_publish`.
 
         Args:
-            day: The day; its quote is on record.
+            day: The day, whose quote is on record.
 
         Raises:
-            PublishedElsewhere: Another instance is at it. It may die, so this event has to be tried again.
+            PublishedElsewhere: Another instance has the claim. As it may die, this event has to be retried.
             QuoteNotFound: The day has no quote.
-            StateUnavailable: The record cannot be read or written.
-            TextsUnavailable: SNS did not take the text, as far as it can be known.
+            StateUnavailable: The state cannot be read or written.
+            TextsUnavailable: SNS did not accept the text, as far as is known.
         """
         from quotes import subscription_models as models
         from quotes.subscription_models import Claim

@@ -1,8 +1,9 @@
-"""The tables of the daily text, and the changes made to them.
+"""The tables of the daily text, and the queries and changes made to them.
 
-Each function takes the open database that `Database.read` or `Database.write` hands out. A change may run more than
-once, so whatever it must not invent twice (an id, a password, the time) comes in as an argument. None raises: what is
-raised in a change takes back what was counted. Times are UTC without zone, as the columns have them.
+Each function takes the open database that `Database.read` or `Database.write` passes to its argument. A change may run
+more than once, so values that have to stay the same (an id, a digest, the time) are arguments. Changes return their
+outcome instead of raising it, because an exception would roll back what they counted. Times are in UTC, but naive, as
+the columns store them.
 """
 
 import datetime as dt
@@ -14,23 +15,23 @@ from typing import NamedTuple
 
 import peewee
 
-logging.getLogger("peewee").addFilter(lambda record: record.levelno > logging.DEBUG)  # those tell what rows hold
+logging.getLogger("peewee").addFilter(lambda record: record.levelno > logging.DEBUG)  # debug records contain row data
 
 LIFETIME = dt.timedelta(minutes=10)  # of a one-time password
-TRIES = 5  # to guess one
-PAUSE = dt.timedelta(minutes=1)  # between two of one number and purpose
-OF_A_NUMBER = 5  # within WINDOW_OF_A_NUMBER
+TRIES = 5  # attempts to enter one
+PAUSE = dt.timedelta(minutes=1)  # between two for the same number and purpose
+OF_A_NUMBER = 5  # passwords for one number within WINDOW_OF_A_NUMBER
 WINDOW_OF_A_NUMBER = dt.timedelta(days=1)
-OF_ALL = 100  # within WINDOW_OF_ALL: what pumping can cost at most, and more than a small service ever needs
+OF_ALL = 100  # passwords within WINDOW_OF_ALL: caps the cost of SMS pumping, and exceeds what a small service needs
 WINDOW_OF_ALL = dt.timedelta(hours=1)
-PUBLICATIONS_KEPT = dt.timedelta(days=60)  # longer than any event is late
-_TURN = 5_150_607  # names our lock among all of a PostgreSQL database; any number does
+PUBLICATIONS_KEPT = dt.timedelta(days=60)  # longer than any event can be delayed
+_TURN = 5_150_607  # an arbitrary key for our advisory lock in PostgreSQL
 
 
 class OneTimePassword(peewee.Model):
-    """Keep that a number asked for a password, and its keyed hash once it is drawn.
+    """Store a request for a password, and the password's keyed hash once it is generated.
 
-    The id says nothing of the number: it is what a task is given.
+    The id reveals nothing about the number, because it is what tasks are given.
     """
 
     id = peewee.TextField(primary_key=True)
@@ -51,7 +52,7 @@ class OneTimePassword(peewee.Model):
 
 
 class Subscription(peewee.Model):
-    """Keep what the owner of a number confirmed last, and whether the topic says the same by now."""
+    """Store what a number's owner confirmed last, and whether the SNS topic reflects it yet."""
 
     number = peewee.TextField(primary_key=True)
     is_wanted = peewee.BooleanField()
@@ -65,7 +66,7 @@ class Subscription(peewee.Model):
 
 
 class Publication(peewee.Model):
-    """Keep who is about to publish a day's text, and when it was done."""
+    """Store who has claimed publishing a day's text, and when it was done."""
 
     day = peewee.DateField(primary_key=True)
     claim = peewee.TextField(null=True)
@@ -79,7 +80,7 @@ class Publication(peewee.Model):
 
 
 class LocalSecret(peewee.Model):
-    """Keep the key of the passwords' hashes where the operator set none: on a laptop."""
+    """Store the key of the passwords' hashes if the operator has set none, as on a laptop."""
 
     id = peewee.IntegerField(primary_key=True)
     secret = peewee.TextField()
@@ -92,11 +93,11 @@ class LocalSecret(peewee.Model):
 
 TABLES: tuple[type[peewee.Model], ...] = (OneTimePassword, Subscription, Publication, LocalSecret)
 
-Digest = Callable[[peewee.Database, str, str], str]  # of the password at hand, for a number and a purpose
+Digest = Callable[[peewee.Database, str, str], str]  # maps a number and a purpose to the keyed hash of a given password
 
 
 class Asked(Enum):
-    """Say what became of a request for a password."""
+    """Name the outcome of a request for a password."""
 
     NEW = auto()
     REPEATED = auto()
@@ -106,7 +107,7 @@ class Asked(Enum):
 
 
 class Claim(Enum):
-    """Say whether a day's text is to be published."""
+    """Name the outcome of claiming a day's text."""
 
     OURS = auto()
     ANOTHERS = auto()
@@ -114,7 +115,7 @@ class Claim(Enum):
 
 
 class Settled(NamedTuple):
-    """Hold a subscription as it stands."""
+    """Represent the current state of a subscription."""
 
     is_wanted: bool
     is_settled: bool
@@ -122,10 +123,10 @@ class Settled(NamedTuple):
 
 
 def ask(db: peewee.Database, id_: str, number: str, purpose: str, now: dt.datetime) -> tuple[Asked, dt.datetime]:
-    """Put a request for a password on record, unless that would be one too many.
+    """Record a request for a password, unless a limit is reached.
 
     Returns:
-        What became of it, and when it is worth to ask again.
+        The outcome, and the time from which another request can succeed.
     """
     _take_turn(db)
     password = OneTimePassword
@@ -148,14 +149,14 @@ def ask(db: peewee.Database, id_: str, number: str, purpose: str, now: dt.dateti
 
 
 def asked_for(db: peewee.Database, id_: str) -> tuple[str, str] | None:
-    """Return the number and the purpose of a request, None where it is not on record any more."""
+    """Return the number and the purpose of a request, or None if it is no longer on record."""
     password = OneTimePassword
     rows = list(password.select(password.number, password.purpose).where(password.id == id_).tuples().execute(db))
     return rows[0] if rows else None
 
 
 def draw(db: peewee.Database, id_: str, digest: Digest, now: dt.datetime) -> bool:
-    """Give a request its password; tell whether it had none, for only then the text may go out."""
+    """Assign a password to a request; return False, in which case no text may be sent, if it has one or has expired."""
     asked = asked_for(db, id_)
     if asked is None:
         return False
@@ -165,28 +166,29 @@ def draw(db: peewee.Database, id_: str, digest: Digest, now: dt.datetime) -> boo
 
 
 def take_back(db: peewee.Database, id_: str) -> None:
-    """Leave a request without a password again: its text was refused, and may be tried once more."""
+    """Remove a request's password, because its text was rejected and may be retried."""
     OneTimePassword.update(digest=None, drawn_at=None).where(OneTimePassword.id == id_).execute(db)
 
 
 def forget(db: peewee.Database, id_: str) -> None:
-    """Remove a request that nothing was sent for, so that it does not count."""
+    """Delete a request for which nothing was sent, so that it does not count towards the limits."""
     password = OneTimePassword
     peewee.ModelDelete(password).where((password.id == id_) & password.drawn_at.is_null()).execute(db)
 
 
 def opt_out(db: peewee.Database, id_: str) -> None:
-    """Put on record that the owner of the number forbade texts."""
+    """Record that the number's owner has opted out of texts."""
     OneTimePassword.update(is_opted_out=True).where(OneTimePassword.id == id_).execute(db)
 
 
 def spend(db: peewee.Database, number: str, purpose: str, digest: Digest, now: dt.datetime) -> str | None:
-    """Use the newest password of a number and purpose up, if it is the right one, and put on record what it confirms.
+    """Use up the newest password of a number and purpose, if it is correct, and record what it confirms.
 
-    Every try counts before it is looked at, in one statement with the limit, so that tries at once cannot share one.
+    Every attempt is counted, in the same statement that checks the limit, before the password is compared; so
+    concurrent attempts cannot exceed the limit.
 
     Returns:
-        The id of the request, None where the password is not right or not valid.
+        The id of the request, or None if the password is wrong or no longer valid.
     """
     password = OneTimePassword
     given = digest(db, number, purpose)
@@ -204,26 +206,26 @@ def spend(db: peewee.Database, number: str, purpose: str, digest: Digest, now: d
 
 
 def local_secret(db: peewee.Database, fresh: str) -> str:
-    """Return this database's own secret, which is `fresh` where it had none."""
+    """Return this database's own secret, storing `fresh` if it has none."""
     LocalSecret.insert(id=1, secret=fresh).on_conflict_ignore().execute(db)
     ((secret,),) = LocalSecret.select(LocalSecret.secret).tuples().execute(db)
     return str(secret)
 
 
 def subscription(db: peewee.Database, number: str) -> Settled | None:
-    """Return a number's subscription, None where it has none and had none that has yet to be ended."""
+    """Return a number's subscription, including one that is still to be ended on the topic, or None."""
     row = Subscription
     rows = row.select(row.is_wanted, row.is_settled, row.arn).where(row.number == number).tuples().execute(db)
     return next((Settled(*found) for found in rows), None)
 
 
 def settle(db: peewee.Database, number: str, arn: str | None) -> bool:
-    """Put on record what the topic says by now; tell whether that is still what the owner wants.
+    """Record the state of the topic; return whether that is still what the owner wants.
 
     Args:
         db: The database, in a transaction.
         number: The number.
-        arn: Its subscription's ARN, None where the topic has none.
+        arn: The ARN of its subscription; None if the topic has none.
     """
     mine = Subscription.number == number
     if arn is None:
@@ -232,13 +234,13 @@ def settle(db: peewee.Database, number: str, arn: str | None) -> bool:
 
 
 def unsettled(db: peewee.Database, at_most: int) -> list[str]:
-    """Return numbers of which the topic may not say what their owners want."""
+    """Return numbers for which the topic may not reflect their owners' wishes yet."""
     rows = Subscription.select(Subscription.number).where(~Subscription.is_settled).limit(at_most)
     return [number for (number,) in rows.tuples().execute(db)]
 
 
 def claim(db: peewee.Database, day: dt.date, token: str, now: dt.datetime, lasts: dt.timedelta) -> Claim:
-    """Claim the publishing of a day's text, unless it is done, or claimed by another not longer than `lasts` ago."""
+    """Claim publishing a day's text, unless it is done or another claim is younger than `lasts`."""
     row = Publication
     row.insert(day=day).on_conflict_ignore().execute(db)
     is_free = row.claimed_at.is_null() | (row.claimed_at <= now - lasts)
@@ -249,25 +251,25 @@ def claim(db: peewee.Database, day: dt.date, token: str, now: dt.datetime, lasts
 
 
 def is_published(db: peewee.Database, day: dt.date) -> bool:
-    """Tell whether a day's text was published."""
+    """Return whether a day's text has been published."""
     row = Publication
     return bool(row.select().where((row.day == day) & row.done_at.is_null(False)).exists(db))
 
 
 def give_back(db: peewee.Database, day: dt.date, token: str) -> None:
-    """Give a claim back: SNS did not take the text."""
+    """Release a claim, because SNS did not accept the text."""
     row = Publication
     row.update(claim=None, claimed_at=None).where((row.day == day) & (row.claim == token)).execute(db)
 
 
 def publish(db: peewee.Database, day: dt.date, now: dt.datetime) -> None:
-    """Put on record that a day's text was published, whoever has the claim by now."""
+    """Record that a day's text was published, even if the claim has expired and is another's."""
     row = Publication
     row.update(done_at=now).where((row.day == day) & row.done_at.is_null()).execute(db)
 
 
 def remove_old(db: peewee.Database, now: dt.datetime) -> int:
-    """Remove what nobody asks for any more; return how many rows that were."""
+    """Delete expired rows; return their number."""
     old = OneTimePassword.asked_at <= now - max(WINDOW_OF_A_NUMBER, WINDOW_OF_ALL, LIFETIME)
     removed = peewee.ModelDelete(OneTimePassword).where(old).execute(db)
     removed += peewee.ModelDelete(Publication).where(Publication.day < (now - PUBLICATIONS_KEPT).date()).execute(db)
@@ -275,7 +277,7 @@ def remove_old(db: peewee.Database, now: dt.datetime) -> int:
 
 
 def _want(db: peewee.Database, number: str, *, is_wanted: bool) -> None:
-    # Two statements, for the SQLite of Lambda's older runtimes knows no upsert.
+    # Two statements, because the SQLite of Lambda's older runtimes does not support upsert.
     wanted = {"is_wanted": is_wanted, "is_settled": False}
     Subscription.insert(number=number, **wanted).on_conflict_ignore().execute(db)
     Subscription.update(wanted).where(Subscription.number == number).execute(db)
@@ -286,9 +288,9 @@ def _newest_first(rows: peewee.Query, number: int, db: peewee.Database) -> list[
 
 
 def _take_turn(db: peewee.Database) -> None:
-    """Let nobody else ask until this change is committed, or the limits would be counted by several at once.
+    """Serialize requests until this change is committed, so that concurrent ones cannot exceed the limits.
 
-    SQLite has one writer, CockroachDB is serializable; PostgreSQL lets a transaction wait for a lock of its own.
+    SQLite has a single writer and CockroachDB is serializable; only PostgreSQL needs an explicit lock.
     """
     if not isinstance(db, peewee.PostgresqlDatabase):
         return

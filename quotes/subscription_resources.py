@@ -1,7 +1,7 @@
-"""Subscribing over HTTP: `/subscribe` and `/unsubscribe`, each first with a number and then with the code as well.
+"""Subscribing over HTTP: `/subscribe` and `/unsubscribe`, called first with a number, then with the code as well.
 
-`GET` does what `POST` does, for that is how it was published. `HEAD` does nothing but look at the parameters: programs
-that look at links before people do must not send texts, nor use a code up.
+`GET` does the same as `POST`, because that is the published interface. `HEAD` only validates the parameters: programs
+that check links must not cause texts or use up codes.
 """
 
 import json
@@ -29,20 +29,20 @@ _QUERY = re.compile(r"\?[^\s\"]*")
 
 
 def without_queries(record: logging.LogRecord) -> bool:
-    """Take the queries out of a line that tells of a request: they may hold numbers and codes.
+    """Remove queries, which may contain numbers and codes, from a log record; this is a logging filter.
 
     Returns:
-        True, for the line is to be written.
+        True, to keep the record.
     """
     record.msg, record.args = _QUERY.sub("", record.getMessage()), ()
     return True
 
 
-logging.getLogger("zappa.wsgi").addFilter(without_queries)  # the line that Zappa's own handler writes for each request
+logging.getLogger("zappa.wsgi").addFilter(without_queries)  # where Zappa's own handler logs requests
 
 
 class SubscriptionResource:
-    """Send a code to a number, and do what was asked for once the code comes back."""
+    """Send a code to a number, and carry out the request once the code comes back."""
 
     def __init__(self, subscriptions: Subscriptions, settings: Settings, purpose: Purpose) -> None:
         self._subscriptions = subscriptions
@@ -50,15 +50,15 @@ class SubscriptionResource:
         self._purpose = purpose
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer what is asked in the query."""
+        """Answer `GET`, with the parameters in the query."""
         self._answer(req, resp, parameters.read(req.query_string, PARAMETERS))
 
     def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer as if all went well, and do nothing (RFC 9110, section 9.2.1: HEAD is safe)."""
+        """Answer like a successful `GET`, without doing anything: `HEAD` is safe (RFC 9110, section 9.2.1)."""
         self._answer(req, resp, parameters.read(req.query_string, PARAMETERS), is_done=False)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Answer what is asked in the body."""
+        """Answer `POST`, with the parameters in a form or a JSON body."""
         self._answer(req, resp, _body(req))
 
     def _answer(

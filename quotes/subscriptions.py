@@ -1,10 +1,10 @@
-"""Subscribing to the daily text and ending that, each confirmed with a one-time password.
+"""Subscribing to the daily text and unsubscribing from it, each confirmed with a one-time password (code).
 
-What the owner of a number confirmed last is on record first, and the topic follows: at once in a task, and by the job
-at midnight where a task failed. So who is told to be subscribed gets the next text.
+What a number's owner confirms is recorded first. The SNS topic follows: at once in a task or, if that fails, in the job
+at midnight. So whoever is told that they are subscribed gets the next text.
 
-A code is drawn in the task that sends it. It is in that process and in the text, and nowhere else: no task's payload,
-no row and no log has it. What a task is given is an id that says nothing of the number.
+A code is generated in the task that sends it, and exists only in that process and in the text: not in a task's
+arguments, the database or the log. Tasks are given an id that reveals nothing about the number.
 """
 
 import datetime as dt
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 Purpose = Literal["subscribe", "unsubscribe"]
 
 DIGITS = 6
-ROUNDS = 5  # that a change of mind meanwhile is followed
-SETTLED_AT_ONCE = 100  # by the job at midnight, whose time is short
-FAILURES = 3  # after which it leaves the topic alone until the next midnight
+ROUNDS = 5  # attempts to settle a subscription while its owner keeps changing their mind
+SETTLED_AT_ONCE = 100  # numbers settled by the job at midnight, whose time is limited
+FAILURES = 3  # after which that job gives up until the next midnight
 UNSHARED = "Subscribing needs state that all instances share; set DATABASE_URL=s3://bucket/key.db, or a server's URL."
 NO_SECRET = "Subscribing needs QUOTES_OTP_SECRET to be set: 32 characters or more that nobody knows."  # noqa: S105
 
@@ -48,29 +48,29 @@ class Start(Protocol):
     """Start an asynchronous task."""
 
     def __call__(self, task: str, *arguments: str) -> None:
-        """Start it.
+        """Start a task.
 
         Args:
             task: The name of a function in `tasks.py`.
-            arguments: What it is given; they can be read by whoever reads the queue, its dead letters or the log.
+            arguments: Its arguments, which are visible in the queue, its dead letters and the log.
 
         Raises:
-            TaskNotStarted: It was not taken.
+            TaskNotStarted: The task was not accepted.
         """
 
 
 class Subscriptions:
-    """Be the flow; shared between threads.
+    """Run the flow of codes, confirmations and subscriptions; safe to share between threads.
 
     Args:
-        database: Where passwords and subscriptions are kept.
-        texts: Who sends.
-        start: Starts a task where there are tasks; None to do its work at once, as off Lambda.
-        secret: The key of the codes' hashes. Empty for one that is kept with the state: whatever processes share the
-            state then share the key, but who reads the state can try codes out. Enough for a laptop, where codes are in
-            the log anyway.
-        is_secret_needed: Whether that is not enough.
-        now: The clock, aware.
+        database: Stores passwords and subscriptions.
+        texts: Sends texts and manages the topic.
+        start: Starts an asynchronous task; None to do its work in the calling thread, as off Lambda.
+        secret: The key of the codes' hashes. If empty, a key is kept in the state: it is shared with the state, but
+            anyone who can read the state can find codes by trial. That suffices on a laptop, where codes are logged
+            anyway.
+        is_secret_needed: Whether to require `secret`.
+        now: The clock; returns an aware datetime.
     """
 
     def __init__(
@@ -91,21 +91,21 @@ class Subscriptions:
         self._now = now
 
     def ask(self, number: str, purpose: Purpose) -> None:
-        """Have a code sent to a number, unless it got one for the same a moment ago.
+        """Have a code sent to a number, unless one for the same purpose was requested a moment ago.
 
-        Whether the number is subscribed makes no difference, to the answer or to the work.
+        Whether the number is subscribed affects neither the outcome nor the work, so nobody can find that out.
 
         Args:
-            number: The number, as E.164.
+            number: The number, in E.164 format.
             purpose: What the code is to confirm.
 
         Raises:
-            NotSetUp: Another instance could not check the code.
-            OptedOut: The owner of the number forbade texts.
-            TooManyCodes: The number, or all together, had their share.
-            StateUnavailable: It cannot be put on record.
+            NotSetUp: The secret or a shared state is missing.
+            OptedOut: The owner of the number has opted out of texts.
+            TooManyCodes: The limit of the number, or that of all numbers together, is reached.
+            StateUnavailable: The request cannot be recorded.
             TextsUnavailable: The code cannot be sent.
-            TaskNotStarted: Likewise.
+            TaskNotStarted: The task that sends it was not accepted.
         """
         self._check_set_up()
         from quotes import subscription_models as models
@@ -122,20 +122,21 @@ class Subscriptions:
             raise TooManyCodes(int((again - now).total_seconds()) + 1, is_own=asked is Asked.NUMBER_HAD_ENOUGH)
 
     def send_code(self, id_: str) -> bool:
-        """Draw the code that somebody asked for, and send it: the work of `async_send_otp`.
+        """Generate and send a requested code: the work of the task `async_send_otp`.
 
-        A request gets one text. Only where it was refused a task that is run again draws another code; where no answer
-        came, or a process died, the text may be on its way, and its owner asks again if not.
+        A request gets one text. A retried task sends another code only if the text was rejected; if the response was
+        lost or the process died, the text may be on its way, and if it is not, its owner can ask again.
 
         Args:
-            id_: Of the request.
+            id_: The id of the request.
 
         Returns:
-            False where the owner of the number forbade texts.
+            False if the owner of the number has opted out of texts, otherwise True.
 
         Raises:
-            StateUnavailable: The code cannot be put on record.
-            TextsUnavailable: It cannot be sent.
+            NotSetUp: The secret or a shared state is missing.
+            StateUnavailable: The code cannot be recorded.
+            TextsUnavailable: The code cannot be sent.
         """
         from quotes import subscription_models as models
 
@@ -162,17 +163,17 @@ class Subscriptions:
         return True
 
     def confirm(self, number: str, purpose: Purpose, code: str) -> None:
-        """Put on record what a code confirms, and have the topic follow.
+        """Record what a code confirms, and have the topic follow.
 
         Args:
-            number: The number, as E.164.
-            purpose: What the code was asked for.
-            code: What its owner typed.
+            number: The number, in E.164 format.
+            purpose: What the code was requested for.
+            code: The code that its owner entered.
 
         Raises:
-            NotSetUp: Codes cannot be checked here.
-            CodeRefused: It is not right, or not valid any more.
-            StateUnavailable: It cannot be checked now.
+            NotSetUp: The secret or a shared state is missing.
+            CodeRefused: The code is wrong or no longer valid.
+            StateUnavailable: The code cannot be checked now.
         """
         self._check_set_up()
         from quotes import subscription_models as models
@@ -184,19 +185,19 @@ class Subscriptions:
         log.info("%s confirmed to %s.", phone.masked(number), purpose)
         try:
             self._run(f"async_{purpose}", id_)
-        except (StateUnavailable, TextsUnavailable, TaskNotStarted) as error:  # what counts is on record
+        except (StateUnavailable, TextsUnavailable, TaskNotStarted) as error:  # the confirmation is on record
             log.error("The topic has yet to follow, at midnight: %s", error)
 
     def follow(self, id_: str) -> None:
-        """Make the topic say what a number's owner confirmed last: the work of `async_subscribe` and `…_unsubscribe`.
+        """Bring the topic in line with what a number's owner confirmed last: the work of `async_(un)subscribe`.
 
-        Whatever order tasks come in, and however often, the last word counts.
+        In whatever order and however often the tasks run, the last confirmation wins.
 
         Args:
-            id_: Of the request that was confirmed.
+            id_: The id of a confirmed request.
 
         Raises:
-            StateUnavailable: The record cannot be read or written.
+            StateUnavailable: The state cannot be read or written.
             TextsUnavailable: The topic cannot be changed.
         """
         from quotes import subscription_models as models
@@ -206,10 +207,10 @@ class Subscriptions:
             self._settle(asked[0])
 
     def tidy(self) -> None:
-        """Remove old rows, and let the topic follow where a task failed: once a day.
+        """Delete expired rows, and settle subscriptions whose task failed; to be called once a day.
 
         Raises:
-            StateUnavailable: Rows cannot be removed.
+            StateUnavailable: The state cannot be read or written.
         """
         from quotes import subscription_models as models
 
@@ -245,7 +246,8 @@ class Subscriptions:
             if self._database.write(lambda db, arn=arn: models.settle(db, number, arn)):  # type: ignore[misc]
                 log.info("%s is %s.", phone.masked(number), "subscribed" if arn else "not subscribed any more")
                 return
-            # The owner thought otherwise meanwhile, and another task may have settled that before we did the opposite.
+            # The owner has changed their mind meanwhile. Another task may already have settled that, and our call to
+            # the topic may have undone it, so the next round must not rely on `is_settled`.
             is_undone = True
             if arn:
                 self._texts.unsubscribe(arn)
@@ -268,7 +270,7 @@ class Subscriptions:
             raise OptedOut
 
     def _run(self, task: str, id_: str) -> bool | None:
-        """Start a task, or do its work here; return what that returns."""
+        """Start a task, or do its work here and return its result."""
         if self._start:
             self._start(task, id_)
             return None

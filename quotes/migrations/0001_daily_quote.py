@@ -1,4 +1,4 @@
-"""Make the table of the days that were served."""
+"""Create the table of daily quotes."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from peewee import DateField, DateTimeField, Model, TextField
 
 
 def up(migrator: Any, db: Any) -> None:
-    """Make it."""
+    """Apply the migration."""
 
     class DailyQuote(Model):
         day = DateField(primary_key=True)

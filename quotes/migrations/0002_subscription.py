@@ -1,4 +1,4 @@
-"""Make the tables of the daily text: one-time passwords, subscriptions, what was published, and a laptop's secret."""
+"""Create the tables of the daily text: one-time passwords, subscriptions, publications, and a laptop's secret."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from peewee import BooleanField, DateField, DateTimeField, IntegerField, Model, 
 
 
 def up(migrator: Any, db: Any) -> None:
-    """Make them."""
+    """Apply the migration."""
 
     class OneTimePassword(Model):
         id = TextField(primary_key=True)
