@@ -1,1 +1,1 @@
-"""Bring quotes of one's own: `python -m quotes import` and `export`. Nothing of it runs in the service."""
+"""Importing one's own quotes and exporting the library, on the command line only; the service uses none of this."""

@@ -1,18 +1,18 @@
-"""Clean texts, and fold them to find doubles. What is clean already stays as it is."""
+"""Cleaning of imported texts, which leaves clean ones unchanged, and fingerprints that identify duplicates."""
 
 import hashlib
 import html
 import re
 import unicodedata
 
-# Controls, soft hyphens, marks of direction and other characters that show nothing; for private use (Unicode 23.5).
+# Invisible characters, such as controls, soft hyphens and direction marks; and private-use ones (Unicode 23.5).
 _INVISIBLE = re.compile(
     "[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
     "\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ue000-\uf8ff]"
 )
-# Joiners belong into Persian, Indian scripts and emoji, and are rubbish elsewhere.
+# Joiners are meaningful in Persian, Indic scripts and emoji, and noise elsewhere.
 _JOINERS = re.compile("(?<![\u0600-\U0010ffff])[\u200c\u200d]+|[\u200c\u200d]+(?![\u0600-\U0010ffff])")
-_AMPERSANDS = re.compile(r"&(?:amp;)+")  # `&amp;amp;lt;` was escaped again and again
+_AMPERSANDS = re.compile(r"&(?:amp;)+")  # repeated escaping, as in `&amp;amp;lt;`
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _PAIRS = {'"': '"', "“": "”", "„": "“", "«": "»", "»": "«", "”": "”"}
 _DOUBLE = frozenset('"“”„«»')
@@ -20,10 +20,10 @@ _PLAIN = re.compile(r'[^&"\s\x7f-\U0010ffff\0-\x1f]+(?: [^&"\s\x7f-\U0010ffff\0-
 
 
 def clean(text: str) -> str:
-    """Return a text as one tidy line in NFC: no entities, no invisible characters, single spaces.
+    """Return a text on one line, in NFC, without HTML entities and invisible characters, with single spaces.
 
     Args:
-        text: As it was found.
+        text: The text as imported.
     """
     if _PLAIN.fullmatch(text):
         return text
@@ -38,7 +38,7 @@ def clean(text: str) -> str:
 
 
 def clean_quote(text: str) -> str:
-    """Return a quote, clean and without the quotation marks around it or one that has lost its other half."""
+    """Clean a quote, and remove quotation marks that enclose it, or one at either end that lacks its counterpart."""
     if _PLAIN.fullmatch(text):
         return text
     text = clean(text)
@@ -54,7 +54,7 @@ def clean_quote(text: str) -> str:
 
 
 def clean_author(text: str) -> str:
-    """Return an author, clean and without quotation marks around, the dash before and the comma after."""
+    """Clean an author's name, and remove enclosing quotation marks, leading dashes and trailing commas."""
     while (stripped := clean_quote(text).strip("-\u2013—―~,; ")) != text:
         text = stripped
     return text
@@ -66,7 +66,7 @@ def _character(entity: re.Match[str]) -> str:
 
 
 class _Letters(dict[int, int | None]):
-    """Map each character to itself, what is punctuation, space or a control to nothing."""
+    """Map characters for `str.translate`: deletes punctuation, spaces and controls."""
 
     def __missing__(self, code: int) -> int | None:
         char = chr(code)
@@ -74,15 +74,15 @@ class _Letters(dict[int, int | None]):
         return self[code]
 
 
-_APOSTROPHES = "`\u02bb\u02bc"  # what stands for one and is no punctuation to Unicode
+_APOSTROPHES = "`\u02bb\u02bc"  # used as apostrophes, but not punctuation in Unicode
 _LETTERS = _Letters()
 
 
 def fingerprint(quote: str) -> int:
-    """Return 64 bits that quotes share which differ in case, punctuation and space only.
+    """Return a 64-bit hash that is the same for quotes that differ only in case, punctuation and spaces.
 
     Args:
-        quote: Clean.
+        quote: A clean quote.
     """
     folded = (
         quote.casefold()
@@ -96,5 +96,5 @@ def fingerprint(quote: str) -> int:
 
 
 def hash_64(text: str) -> int:
-    """Return 64 bits of a text."""
+    """Return a 64-bit hash of a text."""
     return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest())

@@ -1,6 +1,6 @@
-"""Tell in which encoding a file is written, by fixed rules: its mark, its NULs, whether it is UTF-8, else Windows-1252.
+"""Detection of a file's encoding by fixed rules: byte order mark, NULs, valid UTF-8, otherwise Windows-1252.
 
-A guess by letter frequencies would read the same file differently as it grows.
+Guessing by letter frequencies could read the same file differently as it grows.
 """
 
 import codecs
@@ -21,12 +21,12 @@ _CHUNK = 1 << 20  # bytes
 
 
 class Encoding(NamedTuple):
-    """Say how to read a file.
+    """Describe an encoding.
 
     Attributes:
-        codec: Python's name.
-        title: What people call it.
-        errors: How what is none of it is decoded: to lone surrogates, which make a row refused.
+        codec: The name of Python's codec.
+        title: The usual name.
+        errors: The codec's error handler; by default, invalid bytes become lone surrogates, and their row is refused.
     """
 
     codec: str
@@ -34,7 +34,7 @@ class Encoding(NamedTuple):
     errors: str = "surrogateescape"
 
 
-UTF_8 = Encoding("utf-8-sig", "UTF-8")  # with its mark or without
+UTF_8 = Encoding("utf-8-sig", "UTF-8")  # with or without a byte order mark
 _UTF_16 = {
     "utf-16-le": Encoding("utf-16", "UTF-16", "surrogatepass"),
     "utf-16-be": Encoding("utf-16", "UTF-16", "surrogatepass"),
@@ -47,11 +47,11 @@ WINDOWS_1252 = Encoding("cp1252", "Windows-1252", "strict")
 
 
 def encoding_of(path: Path) -> Encoding:
-    """Return the encoding of a file, having read all of it.
+    """Return the encoding of a file.
 
     Raises:
-        ImportRefused: It is no text.
-        OSError: It cannot be read.
+        ImportRefused: The file is not text in a supported encoding.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         start = file.read(_CHUNK)
@@ -66,7 +66,7 @@ def encoding_of(path: Path) -> Encoding:
     at = start.find(b"\0")
     if at >= 0:
         even, odd = start[::2].count(0), start[1::2].count(0)
-        # Western UTF-16 has a NUL in nearly every other byte, in one half only.
+        # In Western UTF-16 text, nearly every other byte is NUL, either the even or the odd ones.
         if max(even, odd) > len(start) // 5 and min(even, odd) * 50 < max(even, odd):
             codec = "utf-16-be" if even > odd else "utf-16-le"
             _check_utf_16(path)
@@ -81,7 +81,7 @@ def _check_utf_16(path: Path) -> None:
 
 
 def _eight_bits(path: Path) -> Encoding:
-    """Tell UTF-8, with a damaged place or two, from Windows-1252: a wrong byte weighs as a right character."""
+    """Tell UTF-8, which may be slightly damaged, from Windows-1252 by comparing invalid bytes with valid characters."""
     decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
     wrong = right = place = 0
     strangers: set[int] = set()

@@ -1,4 +1,4 @@
-"""Find quote, author, category and source in a row, whatever its fields are called."""
+"""Mapping of a row's fields, whatever their names, to quote, author, category and source."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from quotes.errors import ParameterError
 from quotes.importing.cleaning import clean, clean_author, clean_quote
 
-# Folded: without case, spaces, - and _. Earlier names win.
+# Names are folded: lower-case, without spaces, - and _. Earlier ones take precedence.
 NAMES = {
     "id": ("id",),
     "quote": ("quote", "text", "content", "body", "q", "quotetext", "en", "quotation"),
@@ -23,22 +23,22 @@ LONGEST = {"quote": 5000, "author": 200, "category": 100, "work": 500, "place": 
 _FOLD = re.compile(r"[\s_-]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_ID = 100  # characters
-_MARGIN = 4  # times the longest: what cleaning may take away
+_MARGIN = 4  # times the maximum length: allows for what cleaning removes
 _TAGS = re.compile(r"\s*[,;|]\s*")
 _PLURAL = frozenset({"tags", "tag", "categories"})
 
 
 class RowRefused(Exception):
-    """Refuse a row; the text says why."""
+    """Report a row that cannot be imported; the message says why."""
 
 
 class Fields:
-    """Read rows by the usual names of fields, or by those that are given.
+    """Convert rows to lines of the library, by the usual names of fields or by given ones.
 
     Args:
         names: The file's names by ours, such as `{"quote": "text"}`.
-        author: Of rows without one; empty: they are refused.
-        category: Of rows without one.
+        author: The author of rows without one; if empty, such rows are refused.
+        category: The category of rows without one.
     """
 
     def __init__(self, names: Mapping[str, str] | None = None, author: str = "", category: str = "General") -> None:
@@ -49,9 +49,9 @@ class Fields:
         self._known: dict[tuple[str, ...], dict[str, tuple[str, ...]]] = {}
 
     def columns(self, header: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-        """Return which of a row's keys hold each field, best first."""
+        """Return, for each field, the keys of a row that may hold it, best first."""
         if header not in self._known:
-            if len(self._known) > 1000:  # rows that all differ
+            if len(self._known) > 1000:  # JSON rows may all have different keys
                 self._known.clear()
             by_name = {folded(name): name for name in reversed(header)}
             self._known[header] = {
@@ -60,18 +60,18 @@ class Fields:
         return self._known[header]
 
     def missing(self, header: tuple[str, ...]) -> str | None:
-        """Return the first name that was given and that none of a table's columns has."""
+        """Return the first of the given names that no column has, or None."""
         columns = self.columns(header)
         return next((theirs for ours, theirs in self._given.items() if not columns[ours]), None)
 
     def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a row as a line of the library; without `id` where it has no usable one.
+        """Return a row as a line of the library, without `id` if it has no usable one.
 
         Args:
-            row: Values by the names of their fields.
+            row: The values by field name.
 
         Raises:
-            RowRefused: It has no quote or no author, or one that is no text, or is too long.
+            RowRefused: The quote or the author is missing, or a value is too long or not text.
         """
         line: dict[str, Any] = {}
         for field, keys in self.columns(tuple(row)).items():
@@ -99,15 +99,15 @@ class Fields:
 
 
 def folded(name: str) -> str:
-    """Return a field's name as it is compared."""
+    """Fold a field's name for comparison."""
     return _FOLD.sub("", name.strip("\ufeff_ ").casefold())
 
 
 def parse_map(text: str) -> dict[str, str]:
-    """Read `--map quote=text,author=by`.
+    """Parse the value of `--map`, such as `quote=text,author=by`.
 
     Raises:
-        ParameterError: It is something else.
+        ParameterError: The value is malformed.
     """
     names = {}
     for pair in filter(None, text.split(",")):
@@ -161,7 +161,7 @@ def _category(value: object, *, is_tags: bool) -> str:
 
 
 def _titled(tag: str) -> str:
-    """Write a tag as the embedded library writes a category: `famous-quotes` as `Famous Quotes`."""
+    """Write a tag in the style of the embedded library's categories: `famous-quotes` as `Famous Quotes`."""
     return " ".join(word[:1].upper() + word[1:] for word in re.split(r"[\s_-]+", tag) if word)
 
 

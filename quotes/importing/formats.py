@@ -1,4 +1,4 @@
-"""Read the rows of a file, one after another: JSON, CSV, TSV and fortune files. Memory does not grow with the file."""
+"""Reading the rows of JSON, CSV, TSV and fortune files one by one, in constant memory."""
 
 import io
 import re
@@ -21,12 +21,12 @@ _START = 1 << 16  # characters
 
 
 class Source(NamedTuple):
-    """Hold a file that was looked at.
+    """Represent a file whose format and encoding are known.
 
     Attributes:
         path: The file.
-        title: Its format and its encoding, for people.
-        rows: Reads it; the argument is told how many bytes were read.
+        title: The format and the encoding, for display.
+        rows: Yields the rows; its argument is called with the number of bytes read so far.
     """
 
     path: Path
@@ -35,15 +35,15 @@ class Source(NamedTuple):
 
 
 def look_at(path: Path, fields: Fields, form: str | None = None) -> Source:
-    """Find out how a file is to be read.
+    """Determine how to read a file.
 
     Args:
         path: The file.
-        fields: Knows the columns of a table.
-        form: One of `FORMATS`, None to find out.
+        fields: Recognizes the columns of a table.
+        form: One of `FORMATS`; None to detect it.
 
     Raises:
-        ImportRefused: It cannot be read, is empty, is no text, or of no known format.
+        ImportRefused: The file cannot be read, is empty, is not text, or has an unknown format.
     """
     try:
         if path.is_dir():

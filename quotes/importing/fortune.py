@@ -1,4 +1,4 @@
-"""Read fortune files: texts between lines of `%`, each with its author after a dash in the last line."""
+"""Reading fortune files: texts separated by lines of `%`, each ending with a dash and the author."""
 
 import re
 from collections.abc import Iterator
@@ -9,23 +9,23 @@ from quotes.importing.row import LONGEST_ROW, Row
 _AUTHOR = re.compile(r"\s*(?:--+|[—―\u2013]+|~)\s*(.*\S)")
 _SOURCE = re.compile(
     r"(?P<author>[^\"“«(]+?)\s*,?\s+(?P<source>[\"“«(].*[^\W\d_].*)"
-)  # a source has letters: (1835-1910) is none
-_BETWEEN = frozenset({"%", "%%"})  # the older programs wrote two
+)  # a source contains letters; (1835-1910) is not one
+_BETWEEN = frozenset({"%", "%%"})  # older programs wrote two
 _SHOWN = 200  # characters
 
 
 def fortunes(file: TextIO) -> Iterator[Row]:
-    """Read the texts of a fortune file.
+    """Yield the texts of a fortune file.
 
     Args:
-        file: Open at its start.
+        file: The file, at its start.
     """
     lines: list[str] = []
     first, size, number, is_new = 1, 0, 0, True
     while True:
         line = file.readline(LONGEST_ROW)
         number += is_new
-        is_new = line.endswith("\n")  # a line longer than any row comes in pieces
+        is_new = line.endswith("\n")  # an over-long line is read in pieces
         if line and line.strip() not in _BETWEEN:
             if size <= LONGEST_ROW:
                 if not lines and not line.strip():

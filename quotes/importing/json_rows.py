@@ -1,4 +1,4 @@
-"""Read JSON: an array of objects, piece by piece, an object a line, or objects one after another."""
+"""Reading JSON incrementally: an array of objects, one object per line, or concatenated objects."""
 
 import json
 import re
@@ -14,7 +14,7 @@ _PIECE = 1 << 18  # characters
 _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _OPENING = re.compile(r"\s*\[")
-# An object with the array as a value, behind what else is told: {"count": 2, "results": [
+# An object around the array, which may have simple members before it: {"count": 2, "results": [
 _WRAPPER = re.compile(
     rf"\s*\{{(?P<before>(?:\s*{_STRING}\s*:\s*(?:{_STRING}|[-+.\w]+)\s*,)*)\s*(?P<name>{_STRING})\s*:\s*\[\s*(?=[{{\"])"
 )
@@ -38,15 +38,15 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def json_reader(path: Path, start: str, fields: Fields) -> Callable[[TextIO], Iterator[Row]]:
-    """Return what reads a file of JSON, by how it begins.
+    """Return the reader for a JSON file, depending on how it starts.
 
     Args:
         path: The file, for messages.
         start: Its first characters.
-        fields: Tells a row from an object around the rows.
+        fields: Distinguishes a row from an object around the rows.
 
     Raises:
-        ImportRefused: It is no JSON.
+        ImportRefused: The file is not JSON.
     """
     begun = start.lstrip()
     if begun[0] == "[":
@@ -73,7 +73,7 @@ def _is_wrapper(start: str, fields: Fields) -> bool:
 
 
 def _is_whole(text: str) -> bool:
-    """Tell whether a text begins with a whole value."""
+    """Return whether a text starts with a complete value."""
     try:
         _DECODER.raw_decode(text)
     except _Twice:
@@ -84,10 +84,10 @@ def _is_whole(text: str) -> bool:
 
 
 def json_lines(file: TextIO) -> Iterator[Row]:
-    """Read an object a line; a line that is none is refused alone.
+    """Yield one object per line; an invalid line only yields a refused row.
 
     Args:
-        file: Open at its start.
+        file: The file, at its start.
     """
     number = 0
     while line := file.readline(LONGEST_ROW + 1):
@@ -124,15 +124,15 @@ def _reason(error: ValueError) -> str:
 
 
 def json_values(path: Path, file: TextIO, opening: re.Pattern[str] | None) -> Iterator[Row]:
-    """Read the objects of an array; one that is damaged is refused, and reading goes on at the next.
+    """Yield the objects of an array; a damaged one yields a refused row, and reading resumes at the next.
 
     Args:
         path: The file, for messages.
-        file: It, open at its start.
-        opening: What stands before the first object; None where they follow one another without an array.
+        file: The file, at its start.
+        opening: Matches what precedes the first object; None for concatenated objects without an array.
 
     Raises:
-        ImportRefused: The array has no end, or something follows it.
+        ImportRefused: The array is not closed, or something follows it.
     """
     window = _Window(file, is_array=opening is not None)
     begin = opening.match(window.text) if opening else None
@@ -151,7 +151,7 @@ def json_values(path: Path, file: TextIO, opening: re.Pattern[str] | None) -> It
         yield window.element(path)
         if window.skip_space() == ",":
             window.at += 1
-        elif window.peek() not in ("]", "{", ""):  # a comma that is missing between objects is no harm
+        elif window.peek() not in ("]", "{", ""):  # a missing comma between objects is tolerated
             yield Row(window.line, None, "not JSON (Expecting ',' delimiter)", window.shown())
             window.go_on(path)
             window.at += window.peek() == ","
@@ -161,7 +161,7 @@ def json_values(path: Path, file: TextIO, opening: re.Pattern[str] | None) -> It
 
 
 class _Window:
-    """Hold the piece of a file that is being read."""
+    """Buffer the part of a file that is being read."""
 
     def __init__(self, file: TextIO, *, is_array: bool) -> None:
         self._file = file
@@ -177,9 +177,9 @@ class _Window:
         return self._line
 
     def more(self) -> bool:
-        """Drop what was read and read on; tell whether there was more."""
-        self.line  # noqa: B018  # counts
-        # Reading as much as is there already keeps a long element from being looked at over and over.
+        """Discard what was consumed and read more; return whether there was more."""
+        self.line  # noqa: B018  # counts the lines to be discarded
+        # Reading at least as much as is buffered bounds how often a long element is parsed from its start.
         piece = self._file.read(max(_PIECE, len(self.text) - self.at))
         self.text = self.text[self.at :] + piece
         self.at = self._counted = 0
@@ -189,7 +189,7 @@ class _Window:
         return self.text[self.at : self.at + 1]
 
     def skip_space(self) -> str:
-        """Go to what is no space, and return that character, "" at the end."""
+        """Advance to the next character that is not white space and return it, or "" at the end."""
         while True:
             self.at = _SPACE.match(self.text, self.at).end()  # type: ignore[union-attr]  # it matches always
             if self.at < len(self.text) or not self.more():
@@ -213,7 +213,7 @@ class _Window:
                 row = Row(line, None, f"not JSON ({_reason(error)})", start)
             else:
                 if end == len(self.text) and self.more():
-                    continue  # a number may go on
+                    continue  # a number may continue
                 row = (
                     _found(line, value, start)
                     if end - self.at <= LONGEST_ROW
@@ -225,10 +225,10 @@ class _Window:
             return row
 
     def go_on(self, path: Path) -> None:
-        """Go behind a damaged element: to what is before the next object.
+        """Skip a damaged element, up to the separator before the next object or to the end of the array.
 
         Raises:
-            ImportRefused: There is no next one, and no end of the array.
+            ImportRefused: The array has neither another object nor an end.
         """
         line = self.line
         while not (found := _NEXT.search(self.text, self.at)):
@@ -251,6 +251,6 @@ class _Window:
         return bool(piece)
 
     def _slide(self) -> bool:
-        """Read on, keeping little of what was looked through."""
+        """Read more, discarding all but the last characters of the buffer."""
         self.at = max(self.at, len(self.text) - 1000)
         return self.more()

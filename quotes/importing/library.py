@@ -1,4 +1,4 @@
-"""Put new quotes into the library's text and build its file: a reader finds the old library or the new one."""
+"""Merging new quotes into the library's text, and replacing the library atomically."""
 
 import contextlib
 import fcntl
@@ -20,36 +20,36 @@ _written = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Merging:
-    """Write a library's text line by line, each quote once; memory is some 150 bytes a quote.
+    """Write a library's text line by line without duplicates, using about 150 bytes of memory per quote.
 
     Args:
-        out: Where the lines go.
+        out: Receives the lines.
     """
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
-        self._kept: dict[int, int] = {}  # fingerprint: number of the line, times two, plus one where it has a source
+        self._kept: dict[int, int] = {}  # fingerprint: twice the line number, plus one if it has a source
         self._ids: set[int] = set()
         self._lines = 0
-        self.replaced: dict[int, int] = {}  # numbers of lines: one that goes, and the one that stands for it
+        self.replaced: dict[int, int] = {}  # line number: that of its replacement
 
     def __len__(self) -> int:
-        """Return how many quotes stay."""
+        """Return the number of quotes, without replaced ones."""
         return self._lines - len(self.replaced)
 
     def keep(self, raw: bytes, line: dict[str, Any]) -> None:
-        """Take over a line of the old library as it is."""
+        """Copy a line of the old library unchanged."""
         self._write(raw + b"\n", fingerprint(line["quote"]), bool(line.get("work")))
         self._ids.add(_id_key(line["id"]))
 
     def add(self, line: dict[str, Any]) -> str:
-        """Add a quote, unless it is there; one that has a source replaces one that has none, and gets its id.
+        """Add a quote unless it is a duplicate; one with a source replaces one without, and takes over its id.
 
         Args:
-            line: As `Fields.read` returns it.
+            line: The quote, as returned by `Fields.read`.
 
         Returns:
-            Why it does not count as new, "" where it does.
+            Why the quote does not count as new, or "" if it does.
         """
         mark, has_source = fingerprint(line["quote"]), "work" in line
         kept = self._kept.get(mark)
@@ -57,7 +57,7 @@ class Merging:
             if kept & 1 or not has_source:
                 return "double"
             self.replaced[kept >> 1] = self._lines
-            own = ""  # `settled` knows it
+            own = ""  # `settled` fills it in
         else:
             own = line.get("id", "")
             own_key = _id_key(own) if own else mark
@@ -70,7 +70,7 @@ class Merging:
         return "" if kept is None else "double, which stands instead of an earlier one that has no source"
 
     def _new_key(self, mark: int) -> int:
-        """Make an id from the quote's words, the same wherever the quote is imported."""
+        """Return an unused id derived from the quote's fingerprint, so that it is the same in other libraries."""
         while mark in self._ids:
             mark = hash_64(f"{mark:016x}")
         return mark
@@ -90,10 +90,10 @@ def _id_key(id_: str) -> int:
 
 @contextlib.contextmanager
 def folder_beside(library: Path) -> Iterator[Path]:
-    """Give a folder beside the library to write the new one in, to one import at a time.
+    """Yield a temporary folder next to the library, to one import at a time.
 
     Raises:
-        QuotesError: Another import is at work, or the folder cannot be written.
+        QuotesError: Another import is running, or the folder is not writable.
     """
     parent = library.parent
     try:
@@ -102,16 +102,16 @@ def folder_beside(library: Path) -> Iterator[Path]:
         raise QuotesError(f"{parent}: the library's folder cannot be opened ({error.strerror}).") from error
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however that ends
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when the process ends, however it does
         except OSError as error:
             reason = "another import is at work here" if isinstance(error, BlockingIOError) else error.strerror
             raise QuotesError(f"{parent}: {reason}.") from error
         for left in parent.glob(f"{_FOLDER}*"):
-            shutil.rmtree(left, ignore_errors=True)  # of one that was killed
+            shutil.rmtree(left, ignore_errors=True)  # left over from a killed import
         try:
             with tempfile.TemporaryDirectory(prefix=_FOLDER, dir=parent) as folder:
                 yield Path(folder)
-        except BrokenPipeError:  # it is the screen that is gone
+        except BrokenPipeError:  # from standard output, not from the folder
             raise
         except OSError as error:
             what = error.filename2 or library
@@ -121,10 +121,10 @@ def folder_beside(library: Path) -> Iterator[Path]:
 
 
 def old_lines(text: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Yield the lines of a library, as they are and what they hold.
+    """Yield the lines of a library, both raw and parsed.
 
     Raises:
-        CorpusError: It cannot be read, or a line is no quote.
+        CorpusError: The library cannot be read, or a line is not a quote.
     """
     try:
         with text.open("rb") as lines:
@@ -146,11 +146,11 @@ def _old_line(raw: bytes, where: str) -> dict[str, Any]:
 
 
 def settled(text: Path, replaced: dict[int, int]) -> None:
-    """Drop the lines that are replaced, and give their ids to those that stand for them.
+    """Remove replaced lines from a text, and give their ids to their replacements.
 
     Args:
-        text: What was written by `Merging`.
-        replaced: As `Merging` has it.
+        text: The file written by `Merging`.
+        replaced: The attribute of `Merging`.
     """
     if not replaced:
         return
@@ -168,17 +168,17 @@ def settled(text: Path, replaced: dict[int, int]) -> None:
 
 
 def put_in_place(text: Path, library: Path) -> None:
-    """Build a text's file and put both where the library is.
+    """Build the SQLite file of a text, and replace the library with both.
 
-    Two files cannot be renamed at once. The text goes last, and is what counts: who finds a built file that is of
-    another text builds it anew. A process that has the old file open goes on reading that.
+    Two files cannot be renamed at once. The text comes last, and it is what counts: a built file of another text is
+    rebuilt by whoever finds it. A process that has the old file open continues to read that.
 
     Args:
-        text: The new text, in a folder beside the library.
-        library: The `.jsonl` that is replaced.
+        text: The new text, in a folder next to the library.
+        library: The `.jsonl` to replace.
 
     Raises:
-        CorpusError: It cannot be built; the library is as it was.
+        CorpusError: The file cannot be built; the library is unchanged.
     """
     built = text.with_suffix(".sqlite3")
     try:

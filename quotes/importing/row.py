@@ -1,4 +1,4 @@
-"""What the readers of all formats return."""
+"""The row, which the readers of all formats yield."""
 
 from typing import Any, NamedTuple
 
@@ -6,13 +6,13 @@ LONGEST_ROW = 1_000_000  # characters
 
 
 class Row(NamedTuple):
-    """Hold what was found at a line of a file.
+    """Represent a row of a file.
 
     Attributes:
-        line: Where the row begins, from 1.
-        values: By the names of their fields; None where it cannot be read.
-        reason: Why not.
-        text: How it begins.
+        line: The number of its first line, from 1.
+        values: The values by field name; None if the row cannot be read.
+        reason: Why it cannot be read.
+        text: The beginning of a row that cannot be read.
     """
 
     line: int

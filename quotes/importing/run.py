@@ -1,4 +1,4 @@
-"""Import files into the library, and export it: what the two commands do."""
+"""The commands `import` and `export`."""
 
 import csv
 import io
@@ -30,24 +30,24 @@ def import_files(
     is_dry: bool = False,
     say: Callable[[str], object] = print,
 ) -> None:
-    """Import files, all of them or nothing.
+    """Import files, either all of them or none.
 
     Args:
-        files: What to read, in this order.
-        library: The `.jsonl` to import into; where it is missing it begins as the embedded library.
-        fields: Reads the rows.
-        form: The format of the files; None to find out.
-        is_replacing: Drop what the library has.
-        is_dry: Change nothing but the report.
-        say: Is given the lines for the screen.
+        files: The files, in the order in which to read them.
+        library: The `.jsonl` to import into; if it is missing, it starts as a copy of the embedded library.
+        fields: Converts the rows.
+        form: The format of the files; None to detect it.
+        is_replacing: Whether to discard the quotes that the library has.
+        is_dry: Whether to write only the report.
+        say: Called with each line of output.
 
     Raises:
-        ImportRefused: A file is not what it claims.
+        ImportRefused: A file is unusable.
         QuotesError: The library cannot be written, or would be empty.
     """
     sources = [look_at(file, fields, form) for file in files]
     if library.is_symlink():
-        library = library.resolve()  # else the link would be replaced, not what it leads to
+        library = library.resolve()  # else the link itself would be replaced
     before = None if is_replacing else library if library.is_file() else EMBEDDED
     with folder_beside(library) as folder:
         text, report = folder / library.name, folder / REPORT
@@ -63,7 +63,7 @@ def import_files(
                 say(_one(source, fields, merging, refused.writerow))
             total = len(merging)
             replaced = merging.replaced
-            del merging  # its memory is needed for building
+            del merging  # frees its memory for the build
         report.replace(library.with_name(REPORT))
         if not total:
             raise QuotesError(f"no quote was found, so nothing was imported; {library.with_name(REPORT)} says why.")
@@ -117,15 +117,15 @@ def _shown(text: str) -> str:
 
 
 def export(library: Path, form: str | None, target: Path | None) -> None:
-    """Write a library out.
+    """Export a library.
 
     Args:
-        library: Its `.jsonl`, or the `.sqlite3` beside that.
-        form: One of `EXPORTS`; None: as the target is called, else JSON lines.
-        target: The file; None or `-`: standard output.
+        library: The library's `.jsonl`, or the `.sqlite3` next to it.
+        form: One of `EXPORTS`; None to go by the target's suffix, or else use JSON lines.
+        target: The file to write; None or `-` for standard output.
 
     Raises:
-        QuotesError: The library cannot be read, or the target not written.
+        QuotesError: The library cannot be read, or the target cannot be written.
     """
     text = library.with_suffix(".jsonl")
     if not text.is_file():
@@ -141,7 +141,7 @@ def export(library: Path, form: str | None, target: Path | None) -> None:
             return
         if target.exists() and target.samefile(text):
             raise QuotesError(f"{target} is the library itself.")
-        if target.exists() and not target.is_file():  # a device or a pipe; a directory is an error
+        if target.exists() and not target.is_file():  # a device or a pipe; for a directory, opening it fails
             with target.open("w", encoding="utf-8", newline="") as file:
                 _write(old_lines(text), form, file)
             return

@@ -1,4 +1,4 @@
-"""Read CSV and TSV (RFC 4180). A record with a stray quotation mark is refused alone, it does not swallow the rest."""
+"""Reading CSV and TSV (RFC 4180); a stray quotation mark spoils only its own record, not the rest of the file."""
 
 import csv
 import re
@@ -17,16 +17,16 @@ _OPEN = "a quotation mark is not closed"
 
 
 def separated(path: Path, file: TextIO, fields: Fields, separators: str) -> Iterator[Row]:
-    """Read the records of a table whose first line names the columns.
+    """Yield the records of a table whose first line names the columns.
 
     Args:
         path: The file, for messages.
-        file: It, open at its start with `newline=""`.
-        fields: Knows the names.
-        separators: What may stand between fields; the first line shows which.
+        file: The file, opened with `newline=""`, at its start.
+        fields: Recognizes the columns.
+        separators: The possible separators, among which the first line decides.
 
     Raises:
-        ImportRefused: No column is called like a quote.
+        ImportRefused: The first line is unusable, for example because no column is named like a quote.
     """
     lines = _Lines(file)
     while (first := lines.next()) and (first.isspace() or _EXCEL.fullmatch(first)):
@@ -44,7 +44,7 @@ def separated(path: Path, file: TextIO, fields: Fields, separators: str) -> Iter
             record = lines.rest_of(line)
             row = _record(number, record, header, separator)
             if row.values is None:
-                lines.put_back(record[1:])  # the first line is to blame: what follows is looked at again
+                lines.put_back(record[1:])  # blame only the first line, and read the others again
         yield row
 
 
@@ -84,7 +84,7 @@ def _record(number: int, record: list[str], header: tuple[str, ...], separator: 
 
 
 class _Lines:
-    """Read lines, which can be put back; a long one is cut, and its rest skipped."""
+    """Read lines with pushback; over-long ones are truncated."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -109,7 +109,7 @@ class _Lines:
         self.number -= len(lines)
 
     def rest_of(self, line: str) -> list[str]:
-        """Return the lines of a record whose first one ends between quotation marks: as many as close them."""
+        """Return the lines of a record whose first line ends within quotation marks, up to the one that closes them."""
         record = [line]
         while len(record) < _MOST_LINES and (more := self.next()):
             record.append(more)

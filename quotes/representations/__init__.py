@@ -1,4 +1,4 @@
-"""A quote as bytes, in each form that a client may ask for by `format=` or by `Accept`."""
+"""A quote as bytes, in every representation that `format=` or `Accept` can select."""
 
 import json
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 MEDIA_TYPES = {"json": "application/json", "text": "text/plain; charset=utf-8", "svg": "image/svg+xml"}
 THEMES = ("light", "dark")
-NARROWEST, WIDEST = 240, 1200  # pixels, of a card
+NARROWEST, WIDEST = 240, 1200  # width of a card, in pixels
 
 
 class Form(NamedTuple):
-    """Say how a quote shall look; equal ones give equal bytes.
+    """Specify a representation; equal forms of a quote have equal bytes.
 
     Attributes:
         name: A key of `MEDIA_TYPES`.
@@ -36,12 +36,12 @@ JSON, TEXT, CARD = Form("json"), Form("text"), Form("svg")
 
 
 def represent(form: Form, quote: Quote, **more: str) -> bytes:
-    """Return one quote.
+    """Represent one quote.
 
     Args:
-        form: How.
+        form: The representation.
         quote: The quote.
-        more: Further members of the JSON form, such as `date`.
+        more: Further members of the JSON object, such as `date`.
     """
     if form.name == "json":
         return _json(quote._asdict() | more)
@@ -53,7 +53,7 @@ def represent(form: Form, quote: Quote, **more: str) -> bytes:
 
 
 def represent_many(form: Form, quotes: Sequence[Quote]) -> bytes:
-    """Return several quotes: a JSON array, or texts with an empty line between them. A card shows one quote."""
+    """Represent several quotes, as a JSON array or as texts separated by blank lines; a card shows only one quote."""
     if form.name == "json":
         return _json([quote._asdict() for quote in quotes])
     return b"\n".join(represent(form, quote) for quote in quotes)

@@ -1,4 +1,4 @@
-"""The last daily quotes as a feed: Atom 1.0 (RFC 4287)."""
+"""The latest daily quotes as an Atom 1.0 feed (RFC 4287)."""
 
 import datetime as dt
 import hashlib
@@ -11,7 +11,7 @@ from quotes.representations import xml
 from quotes.representations.characters import clusters
 
 MEDIA_TYPE = "application/atom+xml"
-# An id may not change with where the feed is read, so it names no host of the service (RFC 4151; RFC 6761, "invalid").
+# An id must not depend on the URL that the feed is read from, so it names no real host (RFC 4151; RFC 6761, "invalid").
 TAG = "tag:quotes.invalid,2026:daily"
 LONGEST_TITLE = 90  # characters
 
@@ -20,8 +20,8 @@ def write(days: Iterable[tuple[dt.datetime, Daily]], base: str) -> bytes:
     """Return the feed.
 
     Args:
-        days: Each day's first moment, aware, and its quote; the newest first, at least one.
-        base: The URL of the service, which links begin with.
+        days: Each day's first moment, as an aware datetime, and its quote; newest first, at least one.
+        base: The URL of the service, without a trailing slash.
     """
     days = list(days)
     feed = xml.Element("feed", {"xmlns": "http://www.w3.org/2005/Atom"})
@@ -38,7 +38,7 @@ def write(days: Iterable[tuple[dt.datetime, Daily]], base: str) -> bytes:
 
 
 def id_of(daily: Daily) -> str:
-    """Return the id of a day's entry: the day, and the quote, so that two services share it where they say the same."""
+    """Return the id of a day's entry, derived from day and quote, so that services with the same quote share it."""
     quote = daily.quote
     digest = hashlib.sha256(f"{quote.quote}\n{quote.author}".encode()).hexdigest()
     return f"{TAG}/{daily.day}/{digest[:16]}"
@@ -52,7 +52,7 @@ def _add_entry(feed: xml.Element, begun: dt.datetime, daily: Daily, base: str) -
     xml.add(entry, "updated", begun.isoformat())
     xml.add(xml.add(entry, "author"), "name", xml.one_line(quote.author))
     xml.add(entry, "category", term=quote.category)
-    # Readers open the first link, which leads to the page.
+    # Feed readers open the first link, so the page comes first.
     for media_type, address in (
         ("text/html", f"/?date={daily.day}"),
         ("image/svg+xml", f"/daily?date={daily.day}&format=svg"),
@@ -77,7 +77,7 @@ def _add_content(content: xml.Element, quote: Quote) -> None:
 
 
 def _title(text: str) -> str:
-    """Return a quote's beginning, ended at a word where there are words."""
+    """Return the beginning of a quote, cut after a word if possible."""
     characters = clusters(xml.one_line(text))
     if len(characters) <= LONGEST_TITLE:
         return "".join(characters)

@@ -1,8 +1,8 @@
-"""A quote as a card: an SVG picture that any page can show, with text that fits whatever it says.
+"""A quote as a card: an SVG image for any page, whose text fits whatever its length and script.
 
-It loads nothing, so it works where pictures may not: behind GitHub's proxy, in `<img>`, in mail. Its text is set in
-Georgia, or what the reader has instead, in lines that were measured; where the measure is exact, a line says how wide
-it has to be, so that a wider font is narrowed and cannot run over the edge (SVG 2, section 11.5, `textLength`).
+A card loads nothing, so it works where images must be self-contained: behind GitHub's proxy, in `<img>`, in email. Text
+is set in Georgia, or the viewer's substitute, in lines of measured width. If that width is exact, the line declares it,
+so that a wider substitute is condensed rather than overflowing (SVG 2, section 11.5, `textLength`).
 """
 
 from typing import NamedTuple
@@ -13,15 +13,15 @@ from quotes.representations.characters import EM, is_right_to_left, is_tall
 from quotes.representations.typesetting import Line, Piece, cut, even_lines, lines, pieces
 
 FONTS = "Georgia, Gelasio, 'Noto Serif', serif"
-LARGEST_SHARE = 0.4  # of a card's width: as high as a quote may get before its letters get smaller
-ASCENT, DESCENT = 0.95, 0.3  # of the font size; what fonts need above and below the line
-LOOSE = 1.75  # times the font size, between lines of tall scripts
+LARGEST_SHARE = 0.4  # of the card's width: the height at which a quote's font is made smaller
+ASCENT, DESCENT = 0.95, 0.3  # of the font size: the space above and below the baseline
+LOOSE = 1.75  # times the font size: the line height of tall scripts
 _DROP = "c-16 7-27 23-27 41 0 13 8 21 18 21 9 0 16-7 16-16 0-9-6-15-14-15-2 0-4 0-5 1 1-11 7-21 16-26z"
 MARK = f"M27 0{_DROP}M69 0{_DROP}"  # an opening quotation mark, 62 high
 
 
 class Colours(NamedTuple):
-    """Hold what a theme paints with; text is at least 4.5 times as bright or dark as the paper (WCAG 2.2, 1.4.3)."""
+    """Define the colours of a theme; the contrast of text is at least 4.5:1 (WCAG 2.2, 1.4.3)."""
 
     paper: str
     edge: str
@@ -37,12 +37,12 @@ COLOURS = {
 
 
 class Block(NamedTuple):
-    """Hold lines of one size, one below the other.
+    """Represent a block of lines in one font size.
 
     Attributes:
-        lines: The lines.
-        size: Of the letters, in pixels.
-        step: From one line to the next, in pixels.
+        lines: The lines, from top to bottom.
+        size: The font size, in pixels.
+        step: The line height, in pixels.
     """
 
     lines: list[Line]
@@ -51,17 +51,17 @@ class Block(NamedTuple):
 
     @property
     def height(self) -> int:
-        """Return how much room it takes, in pixels."""
+        """Return the height of the block, in pixels."""
         return len(self.lines) * self.step
 
 
 def draw(quote: Quote, theme: str, width: int) -> bytes:
-    """Return a card.
+    """Draw a card.
 
     Args:
-        quote: What it shows.
-        theme: Its colours, a key of `COLOURS`.
-        width: Its width, in pixels; its height is what the text needs.
+        quote: The quote.
+        theme: The colours, a key of `COLOURS`.
+        width: The width, in pixels; the height follows from the text.
     """
     colours, margin = COLOURS[theme], round(16 + width * 0.05)
     measure = width - 2 * margin
@@ -103,7 +103,7 @@ def draw(quote: Quote, theme: str, width: int) -> bytes:
 
 
 def _block_that_fits(text: str, width: int, measure: int, smallest: int) -> Block:
-    """Return a text in the largest letters in which it is not too high and no word is cut, else in the smallest."""
+    """Set a text in the largest font size that is not too high and breaks no word, or else in the smallest."""
     paragraphs = [pieces(line) for line in map(xml.one_line, text.splitlines()) if line.strip()]
     leading = LOOSE if is_tall(text) else 1.45
     widest = max((part.width.room for parts in paragraphs for part in parts), default=0)
@@ -113,7 +113,7 @@ def _block_that_fits(text: str, width: int, measure: int, smallest: int) -> Bloc
         units, step = measure * EM // size, round(size * leading)
         if widest > units or together / units * step > highest:
             continue
-        # Evened out they are as many, so that is left for the end.
+        # Evening out the lines does not change their number, so it is left for the chosen size.
         if sum(len(lines(parts, units)) for parts in paragraphs) * step <= highest:
             break
     else:

@@ -1,4 +1,4 @@
-"""What characters are to a typesetter: how wide, which belong together, between which a line may end."""
+"""Typographic properties of characters: widths, grapheme clusters, and line-break opportunities."""
 
 import functools
 import itertools
@@ -11,15 +11,15 @@ from typing import NamedTuple
 ADVANCES = Path(__file__).parent.parent / "data" / "advances.json"
 EM = 1000  # units of width
 
-# What is in no font that was measured: wide letters of little-used scripts, and emoji, which fonts draw differently.
+# Widths assumed for what no measured font has: wide letters of rare scripts, and emoji, which differ between fonts.
 _UNMEASURED = 1300
 _EMOJI = 1400
 
-_LONGEST = 24  # code points in a cluster: no joined emoji has more than ten
+_LONGEST = 24  # code points in a cluster; joined emoji have at most ten
 
 _JOINER, _EMOJI_STYLE, _ZERO_WIDTH_SPACE = "\u200d", "\ufe0f", "\u200b"
 _JOINERS = (_JOINER, "\u200c")
-# Letters that begin no line (JIS X 4051): small kana, marks of repetition and length.
+# Characters that must not start a line (JIS X 4051): small kana, iteration and length marks, units.
 _NOT_FIRST = frozenset("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶー々〻ゝゞヽヾ〜%‰℃°")
 _NOT_LAST = frozenset("$£¥€№")
 _CLOSING, _OPENING = ("Pe", "Pf", "Po"), ("Ps", "Pi")
@@ -27,12 +27,12 @@ _BREAK_AFTER = frozenset("-/\N{HYPHEN}\N{EN DASH}\N{EM DASH}")
 
 
 class Width(NamedTuple):
-    """Say how wide something is, in thousandths of an em.
+    """Represent a width, in thousandths of an em.
 
     Attributes:
-        units: The width in the font that cards are set in; where that is not known, at most that.
-        at_most: The width in the widest font that may stand in for it.
-        exact: Whether the width in the font that cards are set in is known.
+        units: The width in the font of the cards or, if that is unknown, an upper bound.
+        at_most: The width in the widest font that may replace it.
+        exact: Whether `units` is the exact width in the font of the cards.
     """
 
     units: int
@@ -41,11 +41,11 @@ class Width(NamedTuple):
 
     @property
     def room(self) -> int:
-        """Return what has to be kept free: a line whose width is known is told to be as wide, whatever the font."""
+        """Return the space to reserve: a line of exact width is drawn that wide whatever the font (`textLength`)."""
         return self.units if self.exact else self.at_most
 
     def beside(self, other: "Width") -> "Width":
-        """Return how wide this and another thing are together."""
+        """Return the sum of this width and another."""
         return Width(self.units + other.units, self.at_most + other.at_most, self.exact and other.exact)
 
 
@@ -53,7 +53,7 @@ NOTHING = Width(0, 0, exact=True)
 
 
 def total(widths: Iterable[Width]) -> Width:
-    """Return how wide things are beside each other."""
+    """Return the sum of widths."""
     return functools.reduce(Width.beside, widths, NOTHING)
 
 
@@ -63,16 +63,16 @@ def _unknown(at_most: int) -> Width:
 
 @functools.lru_cache(maxsize=4096)
 def width_of(cluster: str) -> Width:
-    """Return how wide a grapheme cluster is."""
-    if _is_emoji(cluster):  # a font that cannot draw joined ones as one draws one after the other
+    """Return the width of a grapheme cluster."""
+    if _is_emoji(cluster):  # fonts without a glyph for joined emoji draw them side by side
         return _unknown(_EMOJI * max(1, sum(map(_is_drawn, cluster))))
     return total(map(_width, cluster))
 
 
 def clusters(text: str) -> list[str]:
-    """Split a text into what a reader takes for characters: grapheme clusters (UAX #29), near enough.
+    """Split a text into grapheme clusters, the characters that a reader perceives (UAX #29, approximately).
 
-    Marks, joined emoji, flags, conjuncts of Indic letters and the parts of a Korean syllable stay together.
+    Marks, joined emoji, flags, Indic conjuncts and the parts of a Korean syllable stay together.
     """
     found: list[str] = []
     for char in text:
@@ -84,10 +84,10 @@ def clusters(text: str) -> list[str]:
 
 
 def may_end_between(before: str, after: str) -> bool:
-    """Tell whether a line may end between two clusters of a word.
+    """Return whether a line may break between two clusters of a word (UAX #14, approximately).
 
-    Between Chinese and Japanese characters and emoji anywhere, except before what closes and after what opens; after
-    hyphens and dashes within a word; nowhere else (UAX #14, near enough).
+    It may break next to Chinese and Japanese characters and emoji, except before closing and after opening punctuation;
+    and after hyphens and dashes within a word.
     """
     if before[-1] == _ZERO_WIDTH_SPACE:
         return True
@@ -102,13 +102,13 @@ def may_end_between(before: str, after: str) -> bool:
 
 
 def is_right_to_left(text: str) -> bool:
-    """Tell whether a paragraph runs from right to left: its first letter decides (UAX #9, rules P2 and P3)."""
+    """Return whether a paragraph runs from right to left, as its first letter decides (UAX #9, rules P2 and P3)."""
     kinds = (unicodedata.bidirectional(char) for char in text)
     return next((kind for kind in kinds if kind in ("L", "R", "AL")), "L") != "L"
 
 
 def is_tall(text: str) -> bool:
-    """Tell whether a text has letters that need more room between lines: those of Arabic, India and its neighbours."""
+    """Return whether a text has letters that need a larger line height: Arabic, Indic and neighbouring scripts."""
     return any(
         "\u0590" <= char <= "\u109f" or "\u1700" <= char <= "\u1cff" or "\ufb50" <= char <= "\ufdff" for char in text
     )
@@ -149,7 +149,7 @@ def _goes_on(cluster: str, char: str) -> bool:
         return True
     if _is_flag_part(char):
         return _is_flag_part(last) and len(cluster) == 1
-    # After a joiner, and after a virama (of class 9), the next letter is drawn together with this one.
+    # A joiner or a virama (combining class 9) joins the next letter to this cluster.
     is_joined = last == _JOINER or unicodedata.combining(last) == 9
     is_syllable = "\u1160" <= char <= "\u11ff" and "\u1100" <= last <= "\u11ff"
     return is_joined and (category == "Lo" or _is_emoji(cluster)) or is_syllable

@@ -1,4 +1,4 @@
-"""The page, from the template beside this module; imported by the requests that need it, for Jinja2 takes its time."""
+"""The web page, from the template next to this module; imported on demand, because Jinja2 is slow to import."""
 
 import datetime as dt
 import functools
@@ -14,19 +14,19 @@ from quotes.highlights import marked
 from quotes.quote import Quote
 from quotes.search import Terms
 
-DAYS_OPEN = 7  # the earlier ones are folded up
+DAYS_OPEN = 7  # earlier days are collapsed
 
-_SIZES = ((60, "s"), (150, "m"), (330, "l"))  # characters, and the class of quotes that are not longer
+_SIZES = ((60, "s"), (150, "m"), (330, "l"))  # CSS classes for quotes of at most so many characters
 
 
 class Shown(NamedTuple):
-    """Say which quote stands on top.
+    """Describe the quote at the top of the page.
 
     Attributes:
         quote: The quote.
-        kind: What it is, in words.
-        link: The path and query that lead to it, below the root; empty where nothing does but chance.
-        day: Whose day's it is, None where it is no day's.
+        kind: The heading above it.
+        link: Its path and query below the root; empty if it has no address.
+        day: The day of a daily quote, otherwise None.
     """
 
     quote: Quote
@@ -36,14 +36,14 @@ class Shown(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Say what a search has found.
+    """Describe a page of search results.
 
     Attributes:
-        q: What was typed.
-        terms: How it was understood.
-        quotes: A page of what matches.
-        total: How much matches in all.
-        following: The query that leads to the next page, None on the last.
+        q: The search text, as typed.
+        terms: The parsed search text.
+        quotes: The matches on this page.
+        total: The number of matches on all pages.
+        following: The query string of the next page; None on the last.
     """
 
     q: str
@@ -56,15 +56,15 @@ class Found(NamedTuple):
 def draw(
     base: str, root: str, static: dict[str, str], shown: Shown, days: Sequence[Daily] | None, **more: Any
 ) -> bytes:
-    """Return the page.
+    """Render the page.
 
     Args:
-        base: The URL of the service, without a slash at its end.
-        root: The path of that URL, which everything the page itself loads is below.
-        static: The addresses of the files, as `static_files.addresses` gives them.
-        shown: The quote on top.
-        days: The days before today, latest first; None where they cannot be read.
-        more: Further names for the template.
+        base: The URL of the service, without a trailing slash.
+        root: The path of that URL, which prefixes everything the page links to and loads.
+        static: The addresses of the static files, as returned by `static_files.addresses`.
+        shown: The quote at the top.
+        days: The days before today, newest first; None if they cannot be read.
+        more: Further variables of the template.
     """
     page = _template().render(base=base, root=root, static=static, shown=shown, days=days, OPEN=DAYS_OPEN, **more)
     return page.encode()
@@ -100,4 +100,4 @@ def _counted(total: int) -> str:
 
 
 def _marked(text: str, terms: Terms) -> Markup:
-    return Markup(marked(text, terms))  # noqa: S704 -- it is escaped there
+    return Markup(marked(text, terms))  # noqa: S704 -- `marked` escapes it

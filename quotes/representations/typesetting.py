@@ -1,20 +1,20 @@
-"""Text set in lines that fit: measured, broken where a line may end, evened out."""
+"""Line breaking: text is measured, broken at permitted places, and evened out over the lines."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from quotes.representations.characters import NOTHING, Width, clusters, may_end_between, total, width_of
 
-EVENED = 8  # lines; more of them look even as they are
+EVENED = 8  # lines; longer texts look even as they are
 
 
 class Piece(NamedTuple):
-    """Hold what stays on one line.
+    """Represent a run of text that has no line-break opportunity.
 
     Attributes:
         text: The characters.
-        width: How wide they are.
-        spaced: Whether a space follows, unless the line ends.
+        width: Their width.
+        spaced: Whether a space follows, unless the line ends there.
     """
 
     text: str
@@ -23,11 +23,11 @@ class Piece(NamedTuple):
 
 
 class Line(NamedTuple):
-    """Hold a line.
+    """Represent a line.
 
     Attributes:
-        text: Its characters.
-        width: How wide it is.
+        text: The characters.
+        width: Their width.
     """
 
     text: str
@@ -38,7 +38,7 @@ SPACE = width_of(" ")
 
 
 def pieces(text: str) -> list[Piece]:
-    """Split a paragraph at white space, and where a line may end within a word."""
+    """Split a paragraph at spaces, and where a line may break within a word."""
     found = []
     for word in text.split(" "):
         parts: list[list[str]] = []
@@ -53,7 +53,7 @@ def pieces(text: str) -> list[Piece]:
 
 
 def cut(parts: Iterable[Piece], measure: int) -> list[Piece]:
-    """Cut pieces that are wider than a line into some that fit, never within a character.
+    """Split pieces that are wider than a line into smaller ones, never within a grapheme cluster.
 
     Args:
         parts: The pieces.
@@ -75,10 +75,10 @@ def cut(parts: Iterable[Piece], measure: int) -> list[Piece]:
 
 
 def lines(parts: Sequence[Piece], measure: int) -> list[Line]:
-    """Fill lines with pieces, each with as many as fit.
+    """Fill each line with as many pieces as fit.
 
     Args:
-        parts: The pieces, of which none is wider than a line.
+        parts: The pieces, none of which is wider than a line.
         measure: The width of a line, in thousandths of an em.
     """
     found: list[Line] = []
@@ -97,7 +97,14 @@ def lines(parts: Sequence[Piece], measure: int) -> list[Line]:
 
 
 def even_lines(parts: Sequence[Piece], measure: int) -> list[Line]:
-    """Fill lines as `lines` does, and not one more, but a few of them about equally, so that no word is left alone."""
+    """Fill lines as `lines` does; if they are few, even out their lengths, so that no word is left alone.
+
+    This is a binary search for the smallest measure that needs no further line.
+
+    Args:
+        parts: The pieces, none of which is wider than a line.
+        measure: The width of a line, in thousandths of an em.
+    """
     best = lines(parts, measure)
     if not 1 < len(best) <= EVENED:
         return best

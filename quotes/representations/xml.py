@@ -1,4 +1,4 @@
-"""XML that any text can stand in: elements made by name, never by pasting strings."""
+"""XML documents with arbitrary text, built from elements rather than by concatenating strings."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -7,27 +7,27 @@ Element = ET.Element
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
-_SPACE = re.compile("[^\\S\u00a0\u202f\u2007]+|[\x7f-\x9f]+")  # those that no line ends at are kept
+_SPACE = re.compile("[^\\S\u00a0\u202f\u2007]+|[\x7f-\x9f]+")  # no-break spaces are kept
 
 
 def clean(text: str) -> str:
-    """Return a text without the characters that XML has no way to write."""
+    """Return a text without the characters that XML cannot represent."""
     return _FORBIDDEN.sub("", text)
 
 
 def one_line(text: str) -> str:
-    """Return a text in one line, with single spaces, without what would turn the text around it (UAX #9)."""
+    """Return a text on one line, with single spaces, without controls that reorder the text around it (UAX #9)."""
     return _SPACE.sub(" ", _TURNING.sub("", clean(text))).strip()
 
 
 def add(parent: Element, name: str, text: str | None = None, **attributes: str) -> Element:
-    """Add an element to another one and return it.
+    """Add a child element and return it.
 
     Args:
-        parent: The other one.
-        name: Its name.
-        text: What it says.
-        attributes: Its attributes; an underscore in a name stands for a hyphen.
+        parent: The parent element.
+        name: The child's name.
+        text: The child's text.
+        attributes: The child's attributes; underscores in names become hyphens.
     """
     element = ET.SubElement(parent, name, {key.replace("_", "-"): clean(value) for key, value in attributes.items()})
     element.text = text if text is None else clean(text)
@@ -35,6 +35,6 @@ def add(parent: Element, name: str, text: str | None = None, **attributes: str) 
 
 
 def to_bytes(root: Element) -> bytes:
-    """Return a document as UTF-8, ended by a line feed."""
+    """Serialize a document as UTF-8, with a trailing line feed."""
     text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return text + b"\n"
