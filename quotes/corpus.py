@@ -14,17 +14,14 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from quotes.errors import CorpusError
-from quotes.library_file import LibraryFile
+from quotes.library_file import QUOTE, SCOPE, LibraryFile
 from quotes.quote import Quote
 
 EMBEDDED = Path(__file__).parent / "data" / "corpus.jsonl"
 FORMAT = 4  # of the built file; increment it whenever the builder's output changes
 
-_QUOTE = "quotes.quote, quotes.author, quotes.category, quotes.source, quotes.id"
-_BY_NUMBER = f"SELECT {_QUOTE} FROM quotes WHERE n = ?"  # noqa: S608
-_BY_DAY = f"SELECT {_QUOTE} FROM days JOIN quotes USING (n) WHERE position = ?"  # noqa: S608
+_BY_DAY = f"SELECT {QUOTE} FROM days JOIN quotes USING (n) WHERE position = ?"  # noqa: S608
 _BY_RANK = "SELECT n FROM picks WHERE scope = ? AND rank = ?"
-_SCOPE = "SELECT scope, size FROM scopes WHERE author_key = ? AND category_key = ?"
 _FIRST_RANK = "SELECT rank FROM picks WHERE scope = ? AND length >= ? ORDER BY length, rank LIMIT 1"
 _LAST_RANK = "SELECT rank FROM picks WHERE scope = ? AND length <= ? ORDER BY length DESC, rank DESC LIMIT 1"
 
@@ -112,8 +109,7 @@ class Corpus(LibraryFile):
         """Pick as `random` does, but return only the quotes' numbers."""
         if filters == ANY:
             return self._sample(range(self.size), count)
-        author, category = key(filters.author or ""), key(filters.category or "")
-        found = self._first(_SCOPE, author, category)
+        found = self._first(SCOPE, key(filters.author or ""), key(filters.category or ""))
         if found is None:
             return []
         scope, size = found
@@ -121,14 +117,6 @@ class Corpus(LibraryFile):
         if filters.min_length is not None or filters.max_length is not None:
             ranks = self._ranks_of_length(scope, filters.min_length, filters.max_length)
         return [self._row(_BY_RANK, scope, rank)[0] for rank in self._sample(ranks, count)]
-
-    def numbered(self, n: int) -> Quote:
-        """Return the quote with a number from 0 to `size` - 1, which is only valid within this file, unlike an id.
-
-        Raises:
-            CorpusError: The library cannot be read.
-        """
-        return Quote(*self._row(_BY_NUMBER, n))
 
     def of_day(self, day: dt.date) -> Quote:
         """Return the library's pick for a day: a pure function of the day and the library.

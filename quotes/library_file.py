@@ -7,8 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from quotes.errors import CorpusError, SearchUnavailable
+from quotes.quote import Quote
 
 MEND = "remove the .sqlite3 file, and it is built again from its text beside it; where there is none, bring it anew"
+QUOTE = "quotes.quote, quotes.author, quotes.category, quotes.source, quotes.id"  # columns, as `Quote` takes them
+SCOPE = "SELECT scope, size FROM scopes WHERE author_key = ? AND category_key = ?"  # an empty key means "any"
+
+_BY_NUMBER = f"SELECT {QUOTE} FROM quotes WHERE n = ?"  # noqa: S608
 _KNOWS_ALL = (3, 9)  # the SQLite that FTS5 came with
 
 
@@ -26,6 +31,14 @@ class LibraryFile:
         self._opening = threading.Lock()
         self._reading = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+
+    def numbered(self, n: int) -> Quote:
+        """Return the quote with a number, counted from 0, which is only valid within this file, unlike an id.
+
+        Raises:
+            CorpusError: The library cannot be read.
+        """
+        return Quote(*self._row(_BY_NUMBER, n))
 
     def _row(self, sql: str, *values: object) -> tuple[Any, ...]:
         row = self._first(sql, *values)

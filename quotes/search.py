@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from quotes.corpus import key
 from quotes.cursors import START, Place, cursor_of, place_of
-from quotes.library_file import LibraryFile
+from quotes.library_file import QUOTE, SCOPE, LibraryFile
 from quotes.quote import Quote
 from quotes.search_index import BY_AUTHOR, OF_AUTHOR, OF_CATEGORY
 from quotes.words import is_unspaced, words
@@ -23,10 +23,7 @@ TOTALS_KEPT = 4096
 
 _QUOTATION_MARK = re.compile('["\u201c\u201d\u201e\u201f\u00ab\u00bb\u300c\u300d]')
 _BETWEEN = re.compile(r"[\s,;:.!?/()\[\]{}\u2013\u2014\u2026]+")
-_QUOTE = "quotes.quote, quotes.author, quotes.category, quotes.source, quotes.id"
-_BY_NUMBER = f"SELECT {_QUOTE} FROM quotes WHERE n = ?"  # noqa: S608
-_BY_ID = f"SELECT {_QUOTE} FROM quotes WHERE id = ?"  # noqa: S608
-_SCOPE = "SELECT scope, size FROM scopes WHERE author_key = ? AND category_key = ?"
+_BY_ID = f"SELECT {QUOTE} FROM quotes WHERE id = ?"  # noqa: S608
 _RANKED = "SELECT rank, n FROM picks WHERE scope = ? AND rank > ? ORDER BY rank LIMIT ?"
 _FOUND = "SELECT rowid FROM found WHERE found MATCH ? AND rowid > ? ORDER BY rowid LIMIT ?"
 _FREQUENT = "SELECT quotes FROM frequent WHERE word = ?"
@@ -132,7 +129,7 @@ class Library(LibraryFile):
         terms = None if query.q is None else terms_of(query.q)
         asked = repr((terms, author, category))
         place = START if cursor is None else place_of(cursor, self.made_from, asked)
-        found = self._first(_SCOPE, author, category)
+        found = self._first(SCOPE, author, category)
         if found is None or terms == Terms((), False):
             return Page([], 0, None)
         scope, total = found
@@ -143,7 +140,7 @@ class Library(LibraryFile):
             hits = self._walked(_tiers(terms, marks), place, limit + 1)
             is_all = place == START and len(hits) <= limit
             total = len(hits) if is_all else self._total(terms, marks)
-        quotes = [Quote(*self._row(_BY_NUMBER, n)) for _, n in hits[:limit]]
+        quotes = [self.numbered(n) for _, n in hits[:limit]]
         is_last = len(hits) <= limit
         return Page(quotes, total, None if is_last else cursor_of(hits[limit - 1][0], self.made_from, asked))
 
@@ -176,9 +173,9 @@ class Library(LibraryFile):
         """Return the artificial index words that stand for an author and a category."""
         marks = []
         if author:
-            marks.append(f"{OF_AUTHOR}{self._row(_SCOPE, author, '')[0]}")
+            marks.append(f"{OF_AUTHOR}{self._row(SCOPE, author, '')[0]}")
         if category:
-            marks.append(f"{OF_CATEGORY}{self._row(_SCOPE, '', category)[0]}")
+            marks.append(f"{OF_CATEGORY}{self._row(SCOPE, '', category)[0]}")
         return tuple(marks)
 
     def _walked(self, tiers: list[str], place: Place, count: int) -> list[tuple[Place, int]]:
