@@ -9,13 +9,8 @@ from typing import NamedTuple
 
 from quotes.errors import ImportRefused
 
-_MARKS = (
-    (codecs.BOM_UTF32_LE, ""),
-    (codecs.BOM_UTF32_BE, ""),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
+_UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # UTF-32's little-endian mark starts with the first
 _NO_CP1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
 _CHUNK = 1 << 20  # bytes
 
@@ -35,14 +30,6 @@ class Encoding(NamedTuple):
 
 
 UTF_8 = Encoding("utf-8-sig", "UTF-8")  # with or without a byte order mark
-_UTF_16 = {
-    "utf-16-le": Encoding("utf-16", "UTF-16", "surrogatepass"),
-    "utf-16-be": Encoding("utf-16", "UTF-16", "surrogatepass"),
-}
-_BARE_UTF_16 = {
-    "utf-16-le": Encoding("utf-16-le", "UTF-16", "surrogatepass"),
-    "utf-16-be": Encoding("utf-16-be", "UTF-16", "surrogatepass"),
-}
 WINDOWS_1252 = Encoding("cp1252", "Windows-1252", "strict")
 
 
@@ -55,29 +42,24 @@ def encoding_of(path: Path) -> Encoding:
     """
     with path.open("rb") as file:
         start = file.read(_CHUNK)
-    for mark, codec in _MARKS:
-        if start.startswith(mark):
-            if not codec:
-                raise ImportRefused(path, "is UTF-32; save it as UTF-8")
-            if codec.startswith("utf-16"):
-                _check_utf_16(path)
-                return _UTF_16[codec]
-            break
+    if start.startswith(_UTF_32):
+        raise ImportRefused(path, "is UTF-32; save it as UTF-8")
+    if start.startswith(_UTF_16):
+        return _utf_16(path, "utf-16")
     at = start.find(b"\0")
     if at >= 0:
         even, odd = start[::2].count(0), start[1::2].count(0)
         # In Western UTF-16 text, nearly every other byte is NUL, either the even or the odd ones.
         if max(even, odd) > len(start) // 5 and min(even, odd) * 50 < max(even, odd):
-            codec = "utf-16-be" if even > odd else "utf-16-le"
-            _check_utf_16(path)
-            return _BARE_UTF_16[codec]
+            return _utf_16(path, "utf-16-be" if even > odd else "utf-16-le")
         raise ImportRefused(path, f"is no text: byte {at:,} is NUL")
     return _eight_bits(path)
 
 
-def _check_utf_16(path: Path) -> None:
+def _utf_16(path: Path, codec: str) -> Encoding:
     if path.stat().st_size % 2:
         raise ImportRefused(path, "is UTF-16 that is cut off: it ends within a character")
+    return Encoding(codec, "UTF-16", "surrogatepass")
 
 
 def _eight_bits(path: Path) -> Encoding:
