@@ -6,7 +6,6 @@ Files are only read on request: Swagger UI is large, and no request for a quote 
 import functools
 import importlib.util
 import json
-from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -70,6 +69,8 @@ class ReaderResource:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer `GET /docs`."""
+        from html import escape
+
         url = self._settings.public_url
         root = escape(urlsplit(url).path if url else req.root_path)
         body = _PAGE.format(root=root, icon=static_files.addresses()["icon.svg"]).encode()

@@ -10,10 +10,9 @@ import falcon
 from quotes import parameters
 from quotes.answers import FORM_PARAMETERS, asked_form, etag_of, send_cacheable, vary
 from quotes.errors import QuoteNotFound
-from quotes.highlights import marked
 from quotes.quote import Quote
 from quotes.representations import represent
-from quotes.search import Library, Query, Terms, terms_of
+from quotes.search import Library, Query, terms_of
 from quotes.settings import Settings
 
 PARAMETERS = frozenset({"q", "author", "category", "limit", "cursor", "highlight"})
@@ -38,9 +37,8 @@ class LibraryResource:
         is_marked = parameters.choice(given, "highlight", ("0", "1")) == "1"
         query = Query(*(parameters.text(given, name) for name in Query._fields))
         page = self._library.search(query, limit, given.get("cursor"))
-        terms = terms_of(query.q) if query.q is not None else Terms((), False)
         answer = {
-            "results": [_result(quote, terms) if is_marked else quote._asdict() for quote in page.quotes],
+            "results": [_with_marks(quote, query.q or "") if is_marked else quote._asdict() for quote in page.quotes],
             "total": page.total,
             "next": self._url(req, given, page.cursor) if page.cursor else None,
         }
@@ -98,7 +96,10 @@ def add_to(app: "falcon.App[Any, Any]", library: Library, settings: Settings) ->
     app.add_route("/categories", NamesResource(library.categories))
 
 
-def _result(quote: Quote, terms: Terms) -> dict[str, Any]:
+def _with_marks(quote: Quote, q: str) -> dict[str, Any]:
+    from quotes.highlights import marked
+
+    terms = terms_of(q)
     html = {
         "quote": marked(quote.quote, terms),
         "author": marked(quote.author, terms),
