@@ -55,25 +55,25 @@ class SubscriptionResource:
 
     def on_head(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer like a successful `GET`, without doing anything: `HEAD` is safe (RFC 9110, section 9.2.1)."""
-        self._answer(req, resp, parameters.read(req.query_string, PARAMETERS), is_done=False)
+        self._answer(req, resp, parameters.read(req.query_string, PARAMETERS), dry_run=True)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer `POST`, with the parameters in a form or a JSON body."""
         self._answer(req, resp, _body(req))
 
     def _answer(
-        self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str], *, is_done: bool = True
+        self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str], *, dry_run: bool = False
     ) -> None:
         number = phone.e164(parameters.required(given, "mobile"), self._settings.sms_countries)
         code = parameters.text(given, "otp")
         if code is None:
-            if is_done:
+            if not dry_run:
                 self._subscriptions.ask(number, self._purpose)
             resp.status, message = 202, self._how_to_confirm(req, number)
         else:
             if not _CODE.fullmatch(code):
                 raise ParameterError("otp", "is not a code of six digits")
-            if is_done:
+            if not dry_run:
                 self._subscriptions.confirm(number, self._purpose, code)
             message = DONE[self._purpose]
         resp.set_header("Cache-Control", "no-store")
