@@ -2,7 +2,8 @@
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import Generic, NamedTuple, TypeVar
 
 import falcon
 from falcon.util import mediatypes
@@ -14,8 +15,48 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 NO_STORE = "no-store"
 FORM_PARAMETERS = frozenset({"format", "theme", "width"})
 
+Key = TypeVar("Key", bound=Hashable)
+
 # A card can be opened as a page, and must load nothing whatever its quote says (Content Security Policy 3, 6.1).
 _POLICY = "default-src 'none'"
+
+
+class Rendered(NamedTuple):
+    """Store a body that is valid until its day ends.
+
+    Attributes:
+        body: The body.
+        etag: Its ETag, as returned by `etag_of`.
+        ends: When the day ends, in seconds since 1970.
+    """
+
+    body: bytes
+    etag: str
+    ends: float
+
+
+class Kept(Generic[Key]):
+    """Keep rendered bodies in memory until their day ends; safe to share between threads.
+
+    Args:
+        most: The number of bodies to keep. Clients choose the keys, so a full store is emptied.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._rendered: dict[Key, Rendered] = {}
+
+    def get(self, key: Key, now: float) -> Rendered | None:
+        """Return what was kept for a key, or None if there is nothing or its day is over."""
+        rendered = self._rendered.get(key)
+        return rendered if rendered and rendered.ends > now else None
+
+    def keep(self, key: Key, rendered: Rendered) -> Rendered:
+        """Keep a body for a key, and return it."""
+        if len(self._rendered) >= self._most:
+            self._rendered.clear()
+        self._rendered[key] = rendered
+        return rendered
 
 
 def asked_form(req: falcon.Request, given: Mapping[str, str]) -> Form:

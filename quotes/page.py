@@ -4,14 +4,14 @@ import datetime as dt
 import functools
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 import falcon
 from falcon.util import mediatypes
 
 from quotes import parameters, static_files
-from quotes.answers import NO_STORE, etag_of, send, send_cacheable, vary
+from quotes.answers import NO_STORE, Kept, Rendered, etag_of, send, send_cacheable, vary
 from quotes.daily import Daily
 from quotes.errors import ParameterError, QuoteNotFound, StateUnavailable
 from quotes.representations import MEDIA_TYPES
@@ -27,7 +27,7 @@ PARAMETERS = frozenset({"show", "date", "quote", "q", "cursor"})
 RESULTS = 20  # of a search, at once
 LISTED = 30  # days
 KEPT_FOR = 600  # seconds in caches, so that a new version of the page shows up the same day
-BASES_KEPT_READY = 20
+BASES_KEPT_READY = 20  # pages, one for each base URL
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -62,14 +62,6 @@ class RootResource:
     on_head = on_get
 
 
-class _Ready(NamedTuple):
-    """Store today's rendered page."""
-
-    body: bytes
-    etag: str
-    ends: float
-
-
 class PageResource:
     """Serve the page: today's quote or another one on top, and all features of the service below."""
 
@@ -77,7 +69,7 @@ class PageResource:
         self._service = service
         self._daily = service.daily
         self._settings = settings
-        self._ready: dict[str, _Ready] = {}
+        self._kept = Kept[str](BASES_KEPT_READY)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer with the page; today's is kept as bytes until the day ends."""
@@ -88,22 +80,17 @@ class PageResource:
             send(resp, f"{HTML}; charset=utf-8", body)
             return
         base, now = self._base(req), self._daily.time()
-        ready = self._ready.get(base)
-        if ready is None or ready.ends <= now:
+        rendered = self._kept.get(base, now)
+        if rendered is None:
             today = self._daily.quote_of_today()
             body, is_whole = self._drawn(req, _of_day(today))
             if not (today.on_record and is_whole):  # provisional: must not be cached, here or elsewhere
                 send(resp, f"{HTML}; charset=utf-8", body)
                 return
-            ready = self._keep(base, _Ready(body, etag_of(body), self._daily.end_of(today.day)))
-        caching = f"public, max-age={min(int(ready.ends - now), KEPT_FOR)}" if ready.ends > now else NO_STORE
-        send_cacheable(req, resp, f"{HTML}; charset=utf-8", ready.body, ready.etag, caching)
-
-    def _keep(self, base: str, ready: _Ready) -> _Ready:
-        if len(self._ready) >= BASES_KEPT_READY:  # the base may come from a Host header, which clients can vary
-            self._ready.clear()
-        self._ready[base] = ready
-        return ready
+            rendered = self._kept.keep(base, Rendered(body, etag_of(body), self._daily.end_of(today.day)))
+        left = int(rendered.ends - now)
+        caching = f"public, max-age={min(left, KEPT_FOR)}" if rendered.ends > now else NO_STORE
+        send_cacheable(req, resp, f"{HTML}; charset=utf-8", rendered.body, rendered.etag, caching)
 
     def _asked(self, given: Mapping[str, str]) -> "Shown":
         from quotes.representations.html import Shown

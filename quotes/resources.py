@@ -8,7 +8,7 @@ import functools
 import json
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import falcon
 
@@ -22,9 +22,20 @@ from quotes import (
     problems,
     subscription_resources,
 )
-from quotes.answers import FORM_PARAMETERS, IMMUTABLE, NO_STORE, asked_form, etag_of, send, send_cacheable, vary
+from quotes.answers import (
+    FORM_PARAMETERS,
+    IMMUTABLE,
+    NO_STORE,
+    Kept,
+    Rendered,
+    asked_form,
+    etag_of,
+    send,
+    send_cacheable,
+    vary,
+)
 from quotes.corpus import Filters
-from quotes.daily import Daily, DailyQuotes
+from quotes.daily import DailyQuotes
 from quotes.edges import Edges
 from quotes.errors import CorpusError, ParameterError, QuoteNotFound, QuoteTypeError, StateUnavailable
 from quotes.feed import FeedResource
@@ -73,21 +84,12 @@ class EveryAnswer:
             resp.set_header("Access-Control-Expose-Headers", "ETag, Retry-After")
 
 
-class _Ready(NamedTuple):
-    """Store a rendered daily quote."""
-
-    body: bytes
-    etag: str
-    ends: float
-    on_record: bool
-
-
 class DailyResource:
     """Serve today's quote, or that of an earlier day."""
 
     def __init__(self, daily: DailyQuotes) -> None:
         self._daily = daily
-        self._ready: dict[Form, _Ready] = {}
+        self._kept = Kept[Form](FORMS_KEPT_READY)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Answer `GET /daily`."""
@@ -98,43 +100,29 @@ class DailyResource:
 
     def answer(self, req: falcon.Request, resp: falcon.Response, given: Mapping[str, str]) -> None:
         """Answer with a day's quote; today's is kept as bytes until the day ends."""
-        form = asked_form(req, given)
-        now = self._daily.time()
+        form, now = asked_form(req, given), self._daily.time()
         if "date" in given:
             daily = self._daily.quote_of(parameters.day(given, "date", self._daily.today()))
-            ready, whence = self._made(form, daily), daily.whence
+        elif rendered := self._kept.get(form, now):
+            resp.context.whence = "memory"
+            self._send(req, resp, form, rendered, now)
+            return
         else:
-            kept = self._ready.get(form)
-            if kept and kept.ends > now:
-                ready, whence = kept, "memory"
-            else:
-                daily = self._daily.quote_of_today()
-                ready, whence = self._keep(form, daily), daily.whence
-        resp.context.whence = whence
-        if not ready.on_record:  # may turn out not to be the day's quote, so it must not be cached
-            send(resp, form.media_type, ready.body)
-        else:
-            left = ready.ends - now
-            send_cacheable(
-                req,
-                resp,
-                form.media_type,
-                ready.body,
-                ready.etag,
-                f"public, max-age={int(left)}" if left > 0 else IMMUTABLE,
-            )
-
-    def _keep(self, form: Form, daily: Daily) -> _Ready:
-        ready = self._made(form, daily)
-        if ready.on_record:
-            if len(self._ready) >= FORMS_KEPT_READY:
-                self._ready.clear()
-            self._ready[form] = ready
-        return ready
-
-    def _made(self, form: Form, daily: Daily) -> _Ready:
+            daily = self._daily.quote_of_today()
+        resp.context.whence = daily.whence
         body = represent(form, daily.quote, date=daily.day.isoformat())
-        return _Ready(body, etag_of(body), self._daily.end_of(daily.day), daily.on_record)
+        if not daily.on_record:  # may turn out not to be the day's quote, so it must not be cached
+            send(resp, form.media_type, body)
+            return
+        rendered = Rendered(body, etag_of(body), self._daily.end_of(daily.day))
+        if rendered.ends > now:
+            self._kept.keep(form, rendered)
+        self._send(req, resp, form, rendered, now)
+
+    def _send(self, req: falcon.Request, resp: falcon.Response, form: Form, rendered: Rendered, now: float) -> None:
+        left = rendered.ends - now
+        caching = f"public, max-age={int(left)}" if left > 0 else IMMUTABLE
+        send_cacheable(req, resp, form.media_type, rendered.body, rendered.etag, caching)
 
 
 class RandomResource:
