@@ -7,6 +7,7 @@ outside the database.
 
 import abc
 import contextlib
+import datetime as dt
 import functools
 import logging
 import os
@@ -232,6 +233,11 @@ def migrate(db: "peewee.Database") -> None:
     from playhouse import migrations
 
     migrations.run(db, str(MIGRATIONS))
+
+
+def as_stored(time: dt.datetime) -> dt.datetime:
+    """Return an aware datetime as the tables store it: in UTC, but naive."""
+    return time.astimezone(dt.UTC).replace(tzinfo=None)
 
 
 def first_line(error: BaseException) -> str:

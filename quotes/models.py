@@ -7,7 +7,7 @@ import datetime as dt
 
 import peewee
 
-from quotes.database import Database
+from quotes.database import Database, as_stored
 from quotes.errors import StateUnavailable
 from quotes.quote import Quote
 
@@ -71,7 +71,7 @@ def store_quote(db: peewee.Database, day: dt.date, quote: Quote, now: dt.datetim
         category=quote.category,
         source=quote.source,
         quote_id=quote.id,
-        stored_at=now.astimezone(dt.UTC).replace(tzinfo=None),
+        stored_at=as_stored(now),
     ).on_conflict_ignore().execute(db)
     stored = stored_quote(db, day)
     assert stored is not None

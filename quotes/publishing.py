@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from quotes import sms
 from quotes.daily import DailyQuotes
-from quotes.database import Database
+from quotes.database import Database, as_stored
 from quotes.errors import NotSetUp, PublishedElsewhere, StateUnavailable, TextsUnavailable
 from quotes.texts import Texts
 
@@ -123,4 +123,4 @@ class Publishing:
                 return
 
     def _time(self) -> dt.datetime:
-        return self._now().astimezone(dt.UTC).replace(tzinfo=None)
+        return as_stored(self._now())

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from quotes import phone, sms
-from quotes.database import Database
+from quotes.database import Database, as_stored
 from quotes.errors import (
     CodeRefused,
     NotSetUp,
@@ -297,4 +297,4 @@ class Subscriptions:
             raise NotSetUp(NO_SECRET)
 
     def _time(self) -> dt.datetime:
-        return self._now().astimezone(dt.UTC).replace(tzinfo=None)
+        return as_stored(self._now())
