@@ -89,7 +89,7 @@ class Database(abc.ABC):
 
 
 class PeeweeDatabase(Database):
-    """Read and write a database that peewee connects to directly: a SQLite file, or a server (`server_database.py`).
+    """Read and write a database that peewee connects to directly, migrating its schema on first use.
 
     Args:
         url: The database's URL.
@@ -117,10 +117,6 @@ class PeeweeDatabase(Database):
         with self._open() as db:
             return in_transaction(db, change)
 
-    def is_there(self) -> bool:
-        """Look for the file."""
-        return _path(self._url).is_file()
-
     @contextlib.contextmanager
     def _open(self) -> "Iterator[peewee.Database]":
         import peewee
@@ -132,6 +128,33 @@ class PeeweeDatabase(Database):
         except (peewee.PeeweeException, OSError) as error:
             self._prepared = False  # the file may have been deleted; the next use then recreates it
             raise StateUnavailable(f"The {self.kind} database is not usable: {first_line(error)}") from error
+
+    @abc.abstractmethod
+    def _connection(self) -> "contextlib.AbstractContextManager[peewee.Database]":
+        """Connect, and disconnect afterwards."""
+
+    def _prepare(self, db: "peewee.Database") -> None:
+        """Migrate the schema once per process; threads and processes that start at the same time do not collide."""
+        import peewee
+
+        if self._prepared:
+            return
+        with self._preparing:
+            while not (self._prepared or is_migrated(db)):
+                try:
+                    in_transaction(db, migrate)
+                except (peewee.IntegrityError, peewee.ProgrammingError):
+                    if not is_migrated(db):  # the cause is not a concurrent migration
+                        raise
+            self._prepared = True
+
+
+class FileDatabase(PeeweeDatabase):
+    """Read and write a SQLite file."""
+
+    def is_there(self) -> bool:
+        """Look for the file."""
+        return _path(self._url).is_file()
 
     @contextlib.contextmanager
     def _connection(self) -> "Iterator[peewee.Database]":
@@ -163,21 +186,6 @@ class PeeweeDatabase(Database):
             _copy_packaged(path)
         return peewee.SqliteDatabase(str(path), timeout=BUSY_TIMEOUT, pragmas=pragmas)
 
-    def _prepare(self, db: "peewee.Database") -> None:
-        """Migrate the schema once per process; threads and processes that start at the same time do not collide."""
-        import peewee
-
-        if self._prepared:
-            return
-        with self._preparing:
-            while not (self._prepared or is_migrated(db)):
-                try:
-                    in_transaction(db, migrate)
-                except (peewee.IntegrityError, peewee.ProgrammingError):
-                    if not is_migrated(db):  # the cause is not a concurrent migration
-                        raise
-            self._prepared = True
-
 
 def open_database(url: str, *, on_lambda: bool = False) -> Database:
     """Return the database that a URL names, without connecting to it yet.
@@ -197,8 +205,8 @@ def open_database(url: str, *, on_lambda: bool = False) -> Database:
 
         return ServerDatabase(url, pool_size=1 if on_lambda else POOL_SIZE)
     if on_lambda:
-        return PeeweeDatabase(url, shared=False, meaning=UNSHARED)
-    return PeeweeDatabase(url, shared=True, meaning="a file here; the service's processes on this machine share it")
+        return FileDatabase(url, shared=False, meaning=UNSHARED)
+    return FileDatabase(url, shared=True, meaning="a file here; the service's processes on this machine share it")
 
 
 def in_transaction(db: "peewee.Database", change: "Callable[[peewee.Database], Answer]") -> Answer:
