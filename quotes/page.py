@@ -76,7 +76,7 @@ class PageResource:
         resp.set_header("Content-Security-Policy", POLICY)
         given = parameters.parse(req.query_string, PARAMETERS)
         if given:
-            body, _ = self._drawn(req, self._asked(given), self._found(given))
+            body, _ = self._drawn(req, self._shown(given), self._found(given))
             send(resp, f"{HTML}; charset=utf-8", body)
             return
         base, now = self._base(req), self._daily.time()
@@ -92,7 +92,7 @@ class PageResource:
         caching = f"public, max-age={min(left, KEPT_FOR)}" if rendered.ends > now else NO_STORE
         send_cacheable(req, resp, f"{HTML}; charset=utf-8", rendered.body, rendered.etag, caching)
 
-    def _asked(self, given: Mapping[str, str]) -> "Shown":
+    def _shown(self, given: Mapping[str, str]) -> "Shown":
         from quotes.representations.html import Shown
 
         if given.get("show", "random") != "random":

@@ -47,7 +47,7 @@ class S3Object:
             Unclear: S3 did not respond.
             StateUnavailable: S3 rejects the request.
         """
-        stored = self._plainly_got(known_etag)
+        stored = self._plain_get(known_etag)
         if stored:
             return stored
         condition = {"IfNoneMatch": known_etag} if known_etag else {}
@@ -59,7 +59,7 @@ class S3Object:
                 return Stored(b"", known_etag)
             if _code(error) == "NoSuchKey":
                 return None
-            raise _sorted(error) from error
+            raise _classified(error) from error
 
     def put(self, body: bytes, made_from: str | None) -> str:
         """Replace the version that the body is based on, and return the ETag of the new one.
@@ -80,9 +80,9 @@ class S3Object:
             # 412: another version; 409: a concurrent replacement; NoSuchKey: deleted in the meantime.
             if _status(error) in (409, 412) or _code(error) == "NoSuchKey":
                 raise Refused("other instances keep writing first") from error
-            raise _sorted(error) from error
+            raise _classified(error) from error
 
-    def _plainly_got(self, known_etag: str | None) -> Stored | None:
+    def _plain_get(self, known_etag: str | None) -> Stored | None:
         if self._role is None:
             return None
         try:
@@ -122,7 +122,7 @@ def _read(stream: Any) -> bytes:
     return b"".join(pieces)
 
 
-def _sorted(error: Exception) -> Exception:
+def _classified(error: Exception) -> Exception:
     from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
 
     if isinstance(error, ConnectionError | HTTPClientError | IncompleteReadError):
