@@ -4,7 +4,7 @@ import datetime as dt
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jinja2
 from markupsafe import Markup
@@ -54,7 +54,15 @@ class Found(NamedTuple):
 
 
 def draw(
-    base: str, root: str, static: dict[str, str], shown: Shown, days: Sequence[Daily] | None, **more: Any
+    base: str,
+    root: str,
+    static: dict[str, str],
+    shown: Shown,
+    days: Sequence[Daily] | None,
+    *,
+    found: Found | None,
+    today: dt.date,
+    listed: int,
 ) -> bytes:
     """Render the page.
 
@@ -64,9 +72,21 @@ def draw(
         static: The addresses of the static files, as returned by `static_files.addresses`.
         shown: The quote at the top.
         days: The days before today, newest first; None if they cannot be read.
-        more: Further variables of the template.
+        found: The results of a search; None without one.
+        today: Today's date.
+        listed: The number of calendar days that `days` covers.
     """
-    page = _template().render(base=base, root=root, static=static, shown=shown, days=days, OPEN=DAYS_OPEN, **more)
+    page = _template().render(
+        base=base,
+        root=root,
+        static=static,
+        shown=shown,
+        days=days,
+        found=found,
+        today=today,
+        listed=listed,
+        OPEN=DAYS_OPEN,
+    )
     return page.encode()
 
 
