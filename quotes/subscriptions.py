@@ -184,7 +184,7 @@ class Subscriptions:
             raise CodeRefused("The code is not right, or it is not valid any more. Ask for another one.")
         log.info("%s confirmed to %s.", phone.masked(number), purpose)
         try:
-            self._run(f"async_{purpose}", id_)
+            self._run(f"async_{purpose}", id_, self.follow)
         except (StateUnavailable, TextsUnavailable, TaskNotStarted) as error:  # the confirmation is on record
             log.error("The topic has yet to follow, at midnight: %s", error)
 
@@ -262,22 +262,19 @@ class Subscriptions:
         from quotes import subscription_models as models
 
         try:
-            is_allowed = self._run("async_send_otp", id_)
+            is_allowed = self._run("async_send_otp", id_, self.send_code)
         except (TextsUnavailable, TaskNotStarted):
             self._database.write(lambda db: models.forget(db, id_))
             raise
         if is_allowed is False:
             raise OptedOut
 
-    def _run(self, task: str, id_: str) -> bool | None:
-        """Start a task, or do its work here and return its result."""
+    def _run(self, task: str, id_: str, work: Callable[[str], bool | None]) -> bool | None:
+        """Start a task, or do its work here and return the result."""
         if self._start:
             self._start(task, id_)
             return None
-        if task == "async_send_otp":
-            return self.send_code(id_)
-        self.follow(id_)
-        return None
+        return work(id_)
 
     def _digest_of(self, code: str) -> "Callable[[peewee.Database, str, str], str]":
         fresh = secrets.token_hex(32)
