@@ -84,15 +84,10 @@ def fingerprint(quote: str) -> int:
     Args:
         quote: A clean quote.
     """
-    folded = (
-        quote.casefold()
-        if quote.isascii()
-        else unicodedata.normalize(
-            "NFKC", quote.replace("\u00b4", "'")
-        ).casefold()  # an accent alone, which NFKC takes apart
-    )
-    letters = folded.translate(_LETTERS) or folded
-    return hash_64(letters)
+    # An acute accent on its own stands for an apostrophe; NFKC would decompose it into a space and a mark.
+    text = quote if quote.isascii() else unicodedata.normalize("NFKC", quote.replace("\u00b4", "'"))
+    folded = text.casefold()
+    return hash_64(folded.translate(_LETTERS) or folded)
 
 
 def hash_64(text: str) -> int:
