@@ -126,7 +126,7 @@ def ask(db: peewee.Database, id_: str, number: str, purpose: str, now: dt.dateti
     """Record a request for a password, unless a limit is reached.
 
     Returns:
-        The outcome, and the time from which another request can succeed.
+        The outcome and, unless that is NEW, the time from which another request can succeed.
     """
     _take_turn(db)
     password = OneTimePassword
@@ -156,7 +156,7 @@ def asked_for(db: peewee.Database, id_: str) -> tuple[str, str] | None:
 
 
 def draw(db: peewee.Database, id_: str, digest: Digest, now: dt.datetime) -> bool:
-    """Assign a password to a request; return False, in which case no text may be sent, if it has one or has expired."""
+    """Assign a password to a request; return False, so that no text is sent, if it has one, has expired or is gone."""
     asked = asked_for(db, id_)
     if asked is None:
         return False
