@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from quotes.phone import REGIONS
 
@@ -63,6 +62,8 @@ def timezone(value: str) -> dt.tzinfo:
     """Return the time zone with an IANA name."""
     if value.upper() == "UTC":
         return dt.UTC
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
     try:
         return ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:

@@ -21,7 +21,7 @@ WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = ("socket.", "sqlite3.connect", "subprocess.", "shutil.", "tempfile.", "os.system", "os.exec", "os.fork",
     "os.posix_spawn", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate")
 LATE = ("boto3", "botocore", "requests", "peewee", "psycopg", "zappa", "phonenumbers", "pythonjsonlogger", "gunicorn",
-    "jinja2", "jwt", "cryptography", "html")
+    "jinja2", "jwt", "cryptography", "html", "zoneinfo")
 done = []
 
 def watch(event, arguments):
