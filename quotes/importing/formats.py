@@ -14,8 +14,7 @@ from quotes.importing.json_rows import json_reader
 from quotes.importing.row import Row
 from quotes.importing.separated import separated
 
-FORMATS = ("json", "csv", "tsv", "fortune")
-_TITLES = {"json": "JSON", "csv": "CSV", "tsv": "TSV", "fortune": "fortune file"}
+FORMATS = {"json": "JSON", "csv": "CSV", "tsv": "TSV", "fortune": "fortune file"}
 _BY_SUFFIX = {".json": "json", ".jsonl": "json", ".ndjson": "json", ".csv": "csv", ".tsv": "tsv", ".tab": "tsv"}
 _START = 1 << 16  # characters
 
@@ -63,7 +62,7 @@ def look_at(path: Path, fields: Fields, form: str | None = None) -> Source:
         raise ImportRefused(path, "is empty")
     form = form or _form(path, start, fields)
     read = _reader(path, form, start, fields)
-    return Source(path, f"{_TITLES[form]}, {encoding.title}", lambda tell: _rows(path, encoding, read, tell))
+    return Source(path, f"{FORMATS[form]}, {encoding.title}", lambda tell: _rows(path, encoding, read, tell))
 
 
 def _form(path: Path, start: str, fields: Fields) -> str:
