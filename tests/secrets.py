@@ -25,7 +25,7 @@ NONE_REALLY: frozenset[str] = frozenset(
             "s3cret",
             "s3cret-word",
         ),  # of URLs of databases in documents and tests
-        *("s3cret#word", "%73%33cret-word", "[s3cret]", "pass%2Fword"),  # those that are hard to read
+        *("s3cret#word", "%73%33cret-word", "[s3cret]", "pass%2Fword", "a%2Fb"),  # those that are hard to read
         *("0123456789abcdef" * 2, "fedcba9876543210" * 2),  # keys of codes and tokens in tests
     }
 )
