@@ -4,6 +4,7 @@ PYTHON ?= python3
 STAGE ?= dev
 PIPENV := $(or $(shell command -v pipenv 2>/dev/null),.pipenv/bin/pipenv)
 RUN := .venv/bin/python
+PYTEST := -n auto --dist loadgroup --no-loadscope-reorder
 
 export PIPENV_VENV_IN_PROJECT := 1
 export PIPENV_IGNORE_VIRTUALENVS := 1
@@ -48,19 +49,22 @@ dead-letters: install ## list the events that failed for good: make dead-letters
 retry: install ## handle those events again: make retry STAGE=production
 	@$(RUN) -m deploy retry $(STAGE)
 
-test: install ## check format, lint and types, and run every test (ten minutes; needs curl and chromium)
+test: install ## check format, lint and types, then run every test (ten minutes; needs curl and chromium)
 	$(RUN) -m ruff format --check
 	$(RUN) -m ruff check
 	$(RUN) -m mypy
-	$(RUN) -m pytest -n auto --dist loadgroup --no-loadscope-reorder
+	$(RUN) -m pytest $(PYTEST)
 
-bench: install ## benchmark; writes docs/benchmarks.md (ten minutes; needs wrk)
+test-long: install ## run every test with all repetitions of the long ones (a quarter of an hour)
+	QUOTES_TEST_LONG=1 $(RUN) -m pytest $(PYTEST)
+
+bench: install ## benchmark; writes docs/benchmarks.md (a quarter of an hour; needs wrk)
 	$(RUN) -m bench
 
 bench-library: install ## benchmark import and search of a million quotes; writes docs/benchmarks.md (five minutes)
 	$(RUN) -m bench --only library
 
-bench-cold: install ## benchmark cold starts against a hello world; writes docs/benchmarks.md (a minute)
+bench-cold: install ## benchmark cold starts against a hello world; writes docs/benchmarks.md (a minute; fetches packages)
 	$(RUN) -m bench.cold
 
 fuzz: install ## send 50,000 random requests and check every answer (two minutes)

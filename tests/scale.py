@@ -1,4 +1,4 @@
-"""How much is run of what takes long: a part of it by `make test`, all of it by `make test-long`."""
+"""How often the long tests repeat: a part of it in `make test`, all of it in `make test-long`."""
 
 import os
 
@@ -6,5 +6,5 @@ IS_FULL = os.environ.get("QUOTES_TEST_LONG") == "1"
 
 
 def scaled(full: int, part: int) -> int:
-    """Return a number of repetitions."""
+    """Return the number of repetitions for this run: `full` under `make test-long`, else `part`."""
     return full if IS_FULL else part

@@ -183,10 +183,15 @@ def test_a_page_elsewhere_gets_the_quote_and_the_cards(served: str):
     assert answers == [(200, "application/json", "*"), *[(200, "image/svg+xml", "*")] * 3]
 
 
-def test_the_two_commands_are_targets_of_the_makefile():
+def test_every_target_that_is_named_is_one_of_the_makefile():
     assert "```sh\nmake serve\nmake test\n```" in README
     helped = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert {"help", "install", "serve", "test", "bench", "format"} <= {line.split()[0] for line in helped.splitlines()}
+    targets = {line.split()[0] for line in helped.splitlines()}
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert targets == set(phony.split())
+    for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")):
+        named = set(re.findall(r"`make\s+([a-z-]+)", path.read_text(encoding="utf-8")))
+        assert named <= targets, path
 
 
 def test_the_readme_names_every_setting_with_its_default_and_no_other():
