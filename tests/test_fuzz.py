@@ -1,4 +1,4 @@
-"""Some hundred of the requests that `make fuzz` makes fifty thousand of; the same ones each time."""
+"""A few hundred requests of the kind that `make fuzz` sends 50,000 of; the same ones each time."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from quotes.resources import create_api
 from quotes.service import Service
 from quotes.settings import Settings
-from tests.fuzz import Answered, Fuzzed, answer_of, check, check_raw, exchange, gunicorn, raw_requests, requests
+from tests.fuzz import Answered, answer_of, check, check_raw, exchange, gunicorn
+from tests.fuzz_requests import Fuzzed, raw_requests, requests
 
 NO_HEADERS: dict[str, str] = {}
 ON_ONE_SERVICE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
