@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from deploy import dead_letters, keys
 from deploy.live import deploy, smoke
@@ -28,7 +28,7 @@ NO_CREDENTIALS = ". Run `aws configure`, or set AWS_ACCESS_KEY_ID and AWS_SECRET
 
 
 def main() -> int:
-    """Run one command; 1 where it fails, with a line on standard error that says why."""
+    """Run one command; return 1 if it fails, with a line on standard error that says why."""
     options = _parser().parse_args()
     if options.command in OF_SOMEBODY:
         said = OF_SOMEBODY[options.command][0](options.stage, options.name)
@@ -38,10 +38,13 @@ def main() -> int:
         for line in said:
             print(line, flush=True)
     except StageError as error:
-        hint = NO_CREDENTIALS if isinstance(error.__cause__, NoCredentialsError) else ""
-        print(f"{options.command}: {error}{hint}", file=sys.stderr)
-        return 1
-    return 0
+        problem = str(error)
+    except (BotoCoreError, ClientError) as error:
+        problem = f"AWS: {error}{NO_CREDENTIALS if isinstance(error, NoCredentialsError) else ''}"
+    else:
+        return 0
+    print(f"{options.command}: {problem}", file=sys.stderr)
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

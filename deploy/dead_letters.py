@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from deploy import stage
 from deploy.stage import StageError
 
@@ -53,15 +51,12 @@ def listed(name: str) -> Iterator[str]:
         name: The stage's name.
 
     Raises:
-        StageError: The stage has no dead letters, or AWS refuses.
+        StageError: The stage has no dead letters.
     """
     cli = stage.loaded(name)
-    try:
-        sqs, url = _queue(cli)
-        letters = _received(sqs, url)
-        _give_back(sqs, url, letters)
-    except (BotoCoreError, ClientError) as error:
-        raise StageError(f"AWS: {error}") from error
+    sqs, url = _queue(cli)
+    letters = _received(sqs, url)
+    _give_back(sqs, url, letters)
     yield from (_told(letter) for letter in letters)
     yield f"{len(letters)} dead letters" if letters else "no dead letters"
 
@@ -75,14 +70,11 @@ def retry(name: str) -> Iterator[str]:
         name: The stage's name.
 
     Raises:
-        StageError: The stage has no dead letters, or AWS refuses; what was not taken stays.
+        StageError: The stage has no dead letters.
     """
     cli = stage.loaded(name)
-    try:
-        sqs, url = _queue(cli)
-        letters = _received(sqs, url)  # all of them first: what fails again at once is not taken twice
-    except (BotoCoreError, ClientError) as error:
-        raise StageError(f"AWS: {error}") from error
+    sqs, url = _queue(cli)
+    letters = _received(sqs, url)  # all of them first: what fails again at once is not taken twice
     try:
         while letters:
             letter, body = letters[0], letters[0]["Body"].encode()
@@ -90,9 +82,8 @@ def retry(name: str) -> Iterator[str]:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
             letters.pop(0)
             yield f"again: {_told(letter)}"
-    except (BotoCoreError, ClientError) as error:
+    finally:
         _give_back(sqs, url, letters)
-        raise StageError(f"AWS: {error}") from error
     yield "no more dead letters; what fails again comes back, after minutes"
 
 

@@ -8,8 +8,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from deploy import stage
 from deploy.stage import StageError
 
@@ -26,17 +24,14 @@ def make(name: str, who: str) -> Iterator[str]:
         who: Whose key; of those who have one already it is not told again.
 
     Raises:
-        StageError: The stage asks for no key or is not deployed, the name is not usable, or AWS refuses.
+        StageError: The stage asks for no key or is not deployed, or the name is not usable.
     """
     cli = _stage_with_keys(name)
     if not NAME.fullmatch(who):
         raise StageError(f"Whose key? `make key STAGE={name} NAME=alice`; a name may have letters, digits and . @ _ -")
-    try:
-        plan = _plan(cli)
-        yield _told(plan)
-        value = _made(cli, plan, who)
-    except (BotoCoreError, ClientError) as error:
-        raise StageError(f"AWS: {error}") from error
+    plan = _plan(cli)
+    yield _told(plan)
+    value = _made(cli, plan, who)
     if value is None:
         again = f"make revoke STAGE={name} NAME={who}"
         yield f"key {who}: there already, and not told again; if it is lost, `{again}` and make another"
@@ -52,20 +47,17 @@ def listed(name: str) -> Iterator[str]:
         name: The stage's name.
 
     Raises:
-        StageError: The stage asks for no key or is not deployed, or AWS refuses.
+        StageError: The stage asks for no key.
     """
     cli = _stage_with_keys(name)
-    try:
-        plan = _found_plan(cli)
-        bound = _bound(cli, plan) if plan else set()
-        if plan:
-            yield _told(plan)
-        for key in sorted(_keys(cli), key=lambda key: str(key["name"])):
-            who, made = key["name"].partition(":")[2], f"{key['createdDate']:%Y-%m-%d}"
-            is_open = key["enabled"] and key["id"] in bound
-            yield f"{who}  made {made}{'' if is_open else ', opens nothing'}"
-    except (BotoCoreError, ClientError) as error:
-        raise StageError(f"AWS: {error}") from error
+    plan = _found_plan(cli)
+    bound = _bound(cli, plan) if plan else set()
+    if plan:
+        yield _told(plan)
+    for key in sorted(_keys(cli), key=lambda key: str(key["name"])):
+        who, made = key["name"].partition(":")[2], f"{key['createdDate']:%Y-%m-%d}"
+        is_open = key["enabled"] and key["id"] in bound
+        yield f"{who}  made {made}{'' if is_open else ', opens nothing'}"
 
 
 def revoke(name: str, who: str) -> Iterator[str]:
@@ -76,17 +68,14 @@ def revoke(name: str, who: str) -> Iterator[str]:
         who: Whose.
 
     Raises:
-        StageError: There is no such key, or AWS refuses.
+        StageError: The stage asks for no key, or there is no such key.
     """
     cli = _stage_with_keys(name)
-    try:
-        keys = _keys_of(cli, who)
-        if not keys:
-            raise StageError(f"There is no key of that name; `make keys STAGE={name}` lists them.")
-        for key in keys:
-            cli.zappa.apigateway_client.delete_api_key(apiKey=key["id"])
-    except (BotoCoreError, ClientError) as error:
-        raise StageError(f"AWS: {error}") from error
+    keys = _keys_of(cli, who)
+    if not keys:
+        raise StageError(f"There is no key of that name; `make keys STAGE={name}` lists them.")
+    for key in keys:
+        cli.zappa.apigateway_client.delete_api_key(apiKey=key["id"])
     yield f"key {who}: gone"
 
 

@@ -6,7 +6,7 @@ Everything here can be done again: what is there already stays, or is brought to
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from deploy import dead_letters, environment, stage
 from deploy.policy import alert_topic, filled_in
@@ -26,27 +26,24 @@ def set_up(name: str) -> Iterator[str]:
     """
     cli = stage.loaded(name)
     given = environment.given(cli)
-    try:
-        region = cli.zappa.boto_session.region_name
-        account = cli.zappa.boto_client("sts").get_caller_identity()["Account"]
-        yield f"account {account}, region {region}, function {cli.lambda_name}"
-        own = stage.make_ones_own(account, region)
-        if own:
-            yield f"zappa_settings.json: names the bucket {own} and your account now; commit that"
-            cli = stage.loaded(name)
-        s3 = cli.zappa.boto_client("s3")
-        yield _make_bucket(s3, cli.s3_bucket_name, region, account)
-        yield _protect(s3, cli.s3_bucket_name)
-        yield environment.put(s3, cli, given)
-        cli.zappa.attach_policy = filled_in(cli.zappa.attach_policy, cli, account)
-        cli.zappa.create_iam_roles()  # now, for a role needs some seconds until Lambda may use it
-        yield f"role {cli.zappa.role_name}: there"
-        yield from dead_letters.hold(cli)
-        alerts = alert_topic(cli, account)
-        cli.zappa.boto_client("sns").create_topic(Name=alerts.rpartition(":")[2])
-        yield f"topic {alerts}: there; subscribe to it to hear of unhandled exceptions"
-    except (BotoCoreError, ClientError) as error:
-        raise StageError(f"AWS: {error}") from error
+    region = cli.zappa.boto_session.region_name
+    account = cli.zappa.boto_client("sts").get_caller_identity()["Account"]
+    yield f"account {account}, region {region}, function {cli.lambda_name}"
+    own = stage.make_ones_own(account, region)
+    if own:
+        yield f"zappa_settings.json: names the bucket {own} and your account now; commit that"
+        cli = stage.loaded(name)
+    s3 = cli.zappa.boto_client("s3")
+    yield _make_bucket(s3, cli.s3_bucket_name, region, account)
+    yield _protect(s3, cli.s3_bucket_name)
+    yield environment.put(s3, cli, given)
+    cli.zappa.attach_policy = filled_in(cli.zappa.attach_policy, cli, account)
+    cli.zappa.create_iam_roles()  # now, for a role needs some seconds until Lambda may use it
+    yield f"role {cli.zappa.role_name}: there"
+    yield from dead_letters.hold(cli)
+    alerts = alert_topic(cli, account)
+    cli.zappa.boto_client("sns").create_topic(Name=alerts.rpartition(":")[2])
+    yield f"topic {alerts}: there; subscribe to it to hear of unhandled exceptions"
 
 
 def _make_bucket(s3: Any, bucket: str, region: str, account: str) -> str:

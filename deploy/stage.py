@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 from zappa.cli import ZappaCLI
 
 SETTINGS = Path(__file__).parent.parent / "zappa_settings.json"
@@ -36,7 +35,7 @@ def loaded(stage: str) -> Any:
     cli.api_stage = stage
     try:
         cli.load_settings()
-    except (click.ClickException, BotoCoreError, ValueError) as error:
+    except (click.ClickException, ValueError) as error:
         raise StageError(re.sub(r"\x1b\[\d*m", "", str(error))) from error
     ours, zappas = cli.stage_config["aws_region"], cli.zappa.boto_session.region_name
     if ours != zappas:
@@ -87,16 +86,11 @@ def is_deployed(cli: Any) -> bool:
 
     Args:
         cli: Zappa's command line, with the stage's settings loaded.
-
-    Raises:
-        StageError: AWS does not say.
     """
     try:
         cli.zappa.lambda_client.get_function(FunctionName=cli.lambda_name)
     except cli.zappa.lambda_client.exceptions.ResourceNotFoundException:
         return False
-    except (BotoCoreError, ClientError) as error:
-        raise StageError(f"AWS: {error}") from error
     return True
 
 

@@ -3,10 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from deploy import dead_letters, keys, policy, stage
-from deploy.stage import StageError
 
 
 def undeploy(name: str) -> Iterator[str]:
@@ -16,21 +13,18 @@ def undeploy(name: str) -> Iterator[str]:
         name: The stage's name.
 
     Raises:
-        StageError: Zappa failed, or AWS refuses.
+        StageError: Zappa failed.
     """
     cli = stage.loaded(name)
     if stage.is_deployed(cli):
         yield from stage.zappa("undeploy", name, "--remove-logs")
         if stage.is_deployed(cli):  # the answer was no
             return
-    try:
-        yield from keys.remove_all(cli)
-        yield from _remove_domain(cli)
-        yield from _remove_role(cli.zappa)
-        yield from dead_letters.remove(cli)
-        yield from _topics(cli)
-    except (BotoCoreError, ClientError) as error:
-        raise StageError(f"AWS: {error}") from error
+    yield from keys.remove_all(cli)
+    yield from _remove_domain(cli)
+    yield from _remove_role(cli.zappa)
+    yield from dead_letters.remove(cli)
+    yield from _topics(cli)
     yield f"bucket {cli.s3_bucket_name}: stays, with the days that were served; empty it and delete it yourself"
 
 
