@@ -1,1 +1,1 @@
-"""What runs on the laptop, for Zappa: the package, the role's policy, setting an account up, deploying and looking."""
+"""What runs on the deployer's machine: the package, the role's policy, account set-up, deploying and checking."""

@@ -1,4 +1,4 @@
-"""`python -m deploy setup|deploy|smoke|undeploy|… STAGE`: what the targets of the same names run."""
+"""`python -m deploy setup|deploy|smoke|undeploy|… STAGE`: the commands behind the Makefile's targets of these names."""
 
 import argparse
 import sys
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
     for name, (_, meaning) in (COMMANDS | OF_SOMEBODY).items():
         command = commands.add_parser(name, help=meaning, description=f"{meaning[0].upper()}{meaning[1:]}.")
-        command.add_argument("stage", metavar="STAGE", help="a stage of zappa_settings.json")
+        command.add_argument("stage", metavar="STAGE", help="a stage in zappa_settings.json")
         if name in OF_SOMEBODY:
             command.add_argument("name", metavar="NAME", nargs="?", default="", help="whose key, such as alice")
     return parser

@@ -1,8 +1,8 @@
-"""What API Gateway's cache may keep, where a stage has one: the quote of the day, and nothing else.
+"""Restrict API Gateway's cache, if a stage has one, to the quote of the day.
 
-The cache ignores `Cache-Control`, and tells requests apart by what its keys name and nothing else; Zappa's catch-all
-resource names nothing. So it would give one random quote, or one answer to a subscription, to everybody for minutes.
-Here `/daily` gets a resource of its own, with keys for all that its answer depends on, and the rest is never kept.
+The cache ignores `Cache-Control`, and distinguishes requests only by its keys, of which Zappa's catch-all resource has
+none. So for minutes it would give everybody the same random quote, or the same answer to a subscription. Therefore
+`/daily` gets a resource of its own, with keys for everything its answer depends on, and nothing else is cached.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ KEYS = (
 
 
 def keep_only_the_daily_quote(cli: Any) -> None:
-    """Let the stage's cache keep the quote of the day and nothing else (`callbacks.post`).
+    """Let the stage's cache keep nothing but the quote of the day (`callbacks.post`).
 
     See API Gateway's developer guide, "Cache settings for REST APIs".
 
@@ -32,7 +32,7 @@ def keep_only_the_daily_quote(cli: Any) -> None:
     pages = gateway.get_paginator("get_resources").paginate(restApiId=api)
     resources = {item["path"]: item for page in pages for item in page["items"]}
     path = f"/{PATH}"
-    if path in resources:  # made anew, for the others may be closed by now; what is live changes with a deployment only
+    if path in resources:  # replaced, as the stage may be closed by now; what is live changes only with a deployment
         gateway.delete_resource(restApiId=api, resourceId=resources[path]["id"])
     resource = gateway.create_resource(restApiId=api, parentId=resources["/"]["id"], pathPart=PATH)["id"]
     catch_all = {"restApiId": api, "resourceId": resources["/"]["id"], "httpMethod": "ANY"}
@@ -53,7 +53,7 @@ def keep_only_the_daily_quote(cli: Any) -> None:
 def _put_method(
     gateway: Any, where: dict[str, str], method: dict[str, Any], integration: dict[str, Any], keys: tuple[str, ...]
 ) -> None:
-    """Make a method like Zappa's own for the root, with keys of the cache."""
+    """Create a method like Zappa's for the root, with cache keys."""
     known = ("authorizationType", "authorizerId", "apiKeyRequired")
     like = {name: method[name] for name in known if name in method}
     gateway.put_method(**where, **like, requestParameters=dict.fromkeys(keys, False))

@@ -1,26 +1,26 @@
-"""What a stage costs a month, from AWS's public prices: `python -m deploy.costs` prints the README's table."""
+"""Compute what a stage costs a month from AWS's public prices; `python -m deploy.costs` prints the README's table."""
 
 from typing import NamedTuple
 
-# us-east-1, in US dollars, November 2026: aws.amazon.com, pricing pages of lambda, api-gateway, s3 and cloudwatch.
+# US dollars in us-east-1, November 2026: aws.amazon.com, pricing pages of lambda, api-gateway, s3 and cloudwatch.
 LAMBDA_REQUEST = 0.20 / 1e6
 LAMBDA_GB_SECOND = 0.0000166667
-GATEWAY_TIERS = ((333e6, 3.50 / 1e6), (667e6, 2.80 / 1e6), (float("inf"), 2.38 / 1e6))  # requests, REST API
+GATEWAY_TIERS = ((333e6, 3.50 / 1e6), (667e6, 2.80 / 1e6), (float("inf"), 2.38 / 1e6))  # REST API, by requests
 CACHE_HOUR = 0.02  # of 0.5 GB
 S3_GET, S3_PUT = 0.40 / 1e6, 5.0 / 1e6
-LOG_GB = 0.50  # taken in
+LOG_GB = 0.50  # ingested
 TRANSFER_GB, TRANSFER_FREE_GB = 0.09, 100
 
-HOURS = 730  # of a month
+HOURS = 730  # in a month
 DAYS = 30
 
 
 class Use(NamedTuple):
-    """Say how a stage is used.
+    """How much a stage is used.
 
     Attributes:
-        requests: A month.
-        cached: Share of them that the gateway's cache answers; 0 without a cache.
+        requests: Per month.
+        cached: The share of them that the gateway's cache answers; 0 without a cache.
     """
 
     requests: float
@@ -28,14 +28,14 @@ class Use(NamedTuple):
 
 
 MEMORY = 1.0  # GB
-WARM, COLD = 0.003, 0.3  # seconds billed for a request, and for a start on top of it
+WARM, COLD = 0.003, 0.3  # seconds billed for a request, and additionally for a cold start
 COLD_SHARE = 0.01  # of the invocations
-ANSWER, LOG = 0.8e3, 0.7e3  # bytes a request, headers included
+ANSWER, LOG = 0.8e3, 0.7e3  # bytes per request, headers included
 GETS_A_START = 2  # the remote environment and the state
 
 
 def costs(use: Use) -> dict[str, float]:
-    """Return what each service costs a month, in US dollars; what AWS gives everybody for nothing is not deducted."""
+    """Return what each service costs a month in US dollars, without deducting AWS's free allowances."""
     invocations = use.requests * (1 - use.cached)
     starts = invocations * COLD_SHARE
     seconds = invocations * WARM + starts * COLD
@@ -55,7 +55,7 @@ def costs(use: Use) -> dict[str, float]:
 
 
 def table() -> str:
-    """Return the table of the README."""
+    """Return the README's table."""
     uses = [Use(requests, cached) for requests in (1e4, 1e6, 1e8) for cached in (0.0, 0.5)]
     rows = [costs(use) for use in uses]
     lines = [

@@ -1,7 +1,7 @@
-"""Dead letters: events that the function could not handle, tried three times, kept until somebody looks at them.
+"""Dead letters: events that the function failed to handle three times, kept until somebody looks at them.
 
-Lambda sends them to the topic that `dead_letter_arn` names. A topic holds nothing, so a queue of the same name is
-subscribed to it; others may be, such as an address. A letter is the event as the function was given it.
+Lambda publishes them to the topic named in `dead_letter_arn`. A topic stores nothing, so a queue of the same name is
+subscribed to it; an e-mail address may be, too. A letter is the event exactly as the function received it.
 """
 
 import json
@@ -12,13 +12,13 @@ from typing import Any
 from deploy import stage
 from deploy.stage import StageError
 
-KEPT = 14 * 24 * 60 * 60  # seconds, the most that SQS knows
-HIDDEN = 300  # seconds, for which nobody else is given what is looked at here
-WAITED = 1  # seconds; without waiting SQS asks some of its machines only, and may overlook letters
+KEPT = 14 * 24 * 60 * 60  # seconds, the most that SQS allows
+HIDDEN = 300  # seconds during which no other reader gets the letters that are read here
+WAITED = 1  # seconds; without waiting SQS asks only some of its servers and may miss letters
 
 
 def hold(cli: Any) -> Iterator[str]:
-    """Make the stage's topic of dead letters, and the queue that holds them.
+    """Create the stage's dead-letter topic, and the queue that keeps what is published to it.
 
     Args:
         cli: Zappa's command line, with the stage's settings loaded.
@@ -41,11 +41,11 @@ def hold(cli: Any) -> Iterator[str]:
     attributes = {"MessageRetentionPeriod": str(KEPT), "Policy": policy, "SqsManagedSseEnabled": "true"}
     sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
-    yield f"topic {topic}: there, and a queue of that name, which keeps dead letters for {KEPT // 86400} days"
+    yield f"topic {topic}: ready, with a queue of that name, which keeps dead letters for {KEPT // 86400} days"
 
 
 def listed(name: str) -> Iterator[str]:
-    """Tell of each dead letter when it came, of which request, and what was to be done; nothing of what it says.
+    """List the dead letters: time, request id and what was to be done, but nothing of the contents.
 
     Args:
         name: The stage's name.
@@ -62,9 +62,10 @@ def listed(name: str) -> Iterator[str]:
 
 
 def retry(name: str) -> Iterator[str]:
-    """Invoke the function with each dead letter again, and remove it once Lambda has taken it.
+    """Invoke the function with each dead letter again, and remove the letters that Lambda accepted.
 
-    What fails again becomes a dead letter again, after it was tried as often as any event.
+    An event that fails again is tried three times like any other, and then is a dead letter again. What Lambda did not
+    accept stays.
 
     Args:
         name: The stage's name.
@@ -74,7 +75,7 @@ def retry(name: str) -> Iterator[str]:
     """
     cli = stage.loaded(name)
     sqs, url = _queue(cli)
-    letters = _received(sqs, url)  # all of them first: what fails again at once is not taken twice
+    letters = _received(sqs, url)  # all of them first, so that one which fails at once is not taken twice
     try:
         while letters:
             letter, body = letters[0], letters[0]["Body"].encode()
@@ -84,11 +85,11 @@ def retry(name: str) -> Iterator[str]:
             yield f"again: {_told(letter)}"
     finally:
         _give_back(sqs, url, letters)
-    yield "no more dead letters; what fails again comes back, after minutes"
+    yield "no more dead letters; what fails again comes back after some minutes"
 
 
 def remove(cli: Any) -> Iterator[str]:
-    """Remove the stage's topic of dead letters and its queue, with what is in it.
+    """Delete the stage's dead-letter topic and its queue, with the letters in it.
 
     Args:
         cli: Zappa's command line, with the stage's settings loaded.
@@ -96,18 +97,18 @@ def remove(cli: Any) -> Iterator[str]:
     topic = _topic(cli)
     if not topic:
         return
-    cli.zappa.boto_client("sns").delete_topic(TopicArn=topic)  # and what is subscribed to it
-    yield f"topic {topic}: gone"
+    cli.zappa.boto_client("sns").delete_topic(TopicArn=topic)  # and its subscriptions
+    yield f"topic {topic}: deleted"
     sqs = cli.zappa.boto_client("sqs")
     try:
         sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=topic.rpartition(":")[2])["QueueUrl"])
     except sqs.exceptions.QueueDoesNotExist:
         return
-    yield f"queue {topic.rpartition(':')[2]}: gone, with what was in it"
+    yield f"queue {topic.rpartition(':')[2]}: deleted, with the letters in it"
 
 
 def _topic(cli: Any) -> str:
-    """Return the ARN of the stage's topic; empty where it has none."""
+    """Return the ARN of the stage's topic; empty if it has none."""
     topic: str = cli.stage_config.get("dead_letter_arn", "")
     return topic if topic.startswith("arn:aws:sns:") else ""
 
@@ -115,15 +116,17 @@ def _topic(cli: Any) -> str:
 def _queue(cli: Any) -> tuple[Any, str]:
     topic, sqs = _topic(cli), cli.zappa.boto_client("sqs")
     if not topic:
-        raise StageError(f"The stage {cli.api_stage} keeps no dead letters: it has no topic as `dead_letter_arn`.")
+        raise StageError(f"The stage {cli.api_stage} keeps no dead letters: its `dead_letter_arn` names no topic.")
     try:
         return sqs, sqs.get_queue_url(QueueName=topic.rpartition(":")[2])["QueueUrl"]
     except sqs.exceptions.QueueDoesNotExist:
-        raise StageError(f"There is no queue of dead letters: `make setup STAGE={cli.api_stage}` makes it.") from None
+        raise StageError(
+            f"There is no queue for dead letters: `make setup STAGE={cli.api_stage}` creates it."
+        ) from None
 
 
 def _received(sqs: Any, url: str) -> list[Any]:
-    """Return all letters, the oldest first, hidden from others for a while."""
+    """Return all letters, oldest first, and hide them from other readers for a while."""
     found: dict[str, Any] = {}
     known = {"MessageAttributeNames": ["RequestID"], "AttributeNames": ["SentTimestamp"]}
     while letters := sqs.receive_message(
@@ -145,12 +148,12 @@ def _told(letter: Any) -> str:
 
 
 def _meant(body: str) -> str:
-    """Return which function of ours an event is for; its arguments are not told."""
+    """Return which of our functions an event is for, without its arguments."""
     try:
         event = json.loads(body)
         for record in event.get("Records", [])[:1]:  # a task that went through a topic
             event = json.loads(record["Sns"]["Message"])
-        if resources := event.get("resources"):  # a rule, whose name ends with the function's
+        if resources := event.get("resources"):  # a rule, whose name ends in that of the function
             return str(resources[0]).rpartition("-")[2]
         return str(event.get("task_path") or event["command"])
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):

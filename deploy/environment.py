@@ -1,6 +1,6 @@
-"""The settings of a stage that are secret: a file on the laptop, unknown to git, and the object made of it on S3.
+"""The secret settings of a stage: a file on the deployer's machine, ignored by git, and the object on S3 made from it.
 
-A key that can be made up is made where nobody gave one. It then stays, and is told to nobody.
+Keys that can be generated are generated if the file has none. They then stay, and are never printed.
 """
 
 import json
@@ -18,13 +18,13 @@ FOR_THE_POLICY = ("QUOTES_ALERT_TOPIC", "QUOTES_SMS_TOPIC", "QUOTES_SMS_REGION",
 
 
 def given(cli: Any) -> dict[str, str] | None:
-    """Return what is in a stage's file; None where there is no such file.
+    """Return the contents of a stage's file; None if there is no file.
 
     Args:
         cli: Zappa's command line, with the stage's settings loaded.
 
     Raises:
-        StageError: It is no flat JSON object, or a value is not usable; values are not told.
+        StageError: The file is not a flat JSON object, or a value is unusable. The text contains no values.
     """
     file, shown = _file(cli), _shown(cli)
     if not file.is_file():
@@ -32,34 +32,37 @@ def given(cli: Any) -> dict[str, str] | None:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
-        raise StageError(f"{shown}: is no JSON") from None
+        raise StageError(f"{shown}: is not JSON") from None
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise StageError(f'{shown}: is not of the form {{"NAME": "value"}}')
     misplaced = [name for name in FOR_THE_POLICY if name in found]
     misplaced += ["DATABASE_URL"] if found.get("DATABASE_URL", "").startswith("s3://") else []
     if misplaced:
-        where = "belongs into aws_environment_variables in zappa_settings.json, for the role's policy is made from it"
+        where = "belongs in aws_environment_variables in zappa_settings.json, from which the role's policy is made"
         raise StageError(f"{shown}: {', '.join(misplaced)}: {where}")
     if JWT_ALGORITHM in found:
-        where = "belongs into aws_environment_variables in zappa_settings.json, for the package is made from it"
+        where = "belongs in aws_environment_variables in zappa_settings.json, from which the package is made"
         raise StageError(f"{shown}: {JWT_ALGORITHM}: {where}")
     unknown = sorted(set(found) - variables())
     if unknown:
-        raise StageError(f"{shown}: {', '.join(unknown)}: no setting of that name; README lists them")
+        raise StageError(f"{shown}: {', '.join(unknown)}: no such setting; the README lists them")
     settings(cli, found)
     return found
 
 
 def put(s3: Any, cli: Any, given: dict[str, str] | None) -> str:
-    """Store a stage's environment, with the keys that are made here; return what to say of it.
+    """Store a stage's environment, with the keys that are generated here.
 
     Args:
         s3: A client.
         cli: Zappa's command line, with the stage's settings loaded.
-        given: What is in the stage's file; None where there is none, and what is stored stays.
+        given: The contents of the stage's file; None if there is none, so that what is stored stays.
+
+    Returns:
+        A line about it, for the deployer.
 
     Raises:
-        StageError: A key cannot be made here, or what is stored is not usable.
+        StageError: A key cannot be generated here, or what is stored is unusable.
     """
     url, shown, before = cli.remote_env, _shown(cli), stored(s3, cli)
     wanted = (before or {}) if given is None else given
@@ -69,19 +72,19 @@ def put(s3: Any, cli: Any, given: dict[str, str] | None) -> str:
     if stage.takes_tokens(cli) and not settings(cli, wanted).jwt_key:
         raise StageError(f"{shown}: {JWT_KEY}: {_algorithm(cli)} needs a public key there; the private one stays yours")
     if given is None and wanted == before:
-        return f"{url}: there already, left as it is; to change it, write {shown}"
+        return f"{url}: exists and stays as it is; to change it, write {shown}"
     bucket, _, key = url.removeprefix("s3://").partition("/")
     s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(wanted).encode(), ContentType="application/json")
     made = ", ".join(name for name in keys if name not in (before or {} if given is None else given))
     if given is None:
-        return f"{url}: {made}, made here; for more, write {shown} as deploy/environment.example.json shows"
+        return f"{url}: {made}, generated; for more, write {shown} as deploy/environment.example.json shows"
     names = ", ".join(sorted(given)) or "nothing"
     gone = ", ".join(sorted(set(before or {}) - set(wanted)))
-    return f"{url}: {names}, from {shown}{made and f'; {made}, made here'}{gone and f'; no longer {gone}'}"
+    return f"{url}: {names}, from {shown}{made and f'; {made}, generated'}{gone and f'; no longer {gone}'}"
 
 
 def stored(s3: Any, cli: Any) -> dict[str, str] | None:
-    """Return what is stored of a stage's environment; None where nothing is, and empty where that makes no sense.
+    """Return a stage's stored environment; None if there is none, and an empty one if it cannot be read.
 
     Args:
         s3: A client.
@@ -99,14 +102,14 @@ def stored(s3: Any, cli: Any) -> dict[str, str] | None:
 
 
 def settings(cli: Any, environment: dict[str, str]) -> Settings:
-    """Return the settings that a stage's function has with an environment.
+    """Return the settings that a stage's function has, given its remote environment.
 
     Args:
         cli: Zappa's command line, with the stage's settings loaded.
-        environment: What is to be in its remote environment, or is.
+        environment: The remote environment, stored already or to be stored.
 
     Raises:
-        StageError: A value is not usable; it is not told.
+        StageError: A value is unusable. The text does not contain it.
     """
     others = {"AWS_LAMBDA_FUNCTION_NAME": cli.lambda_name}
     try:

@@ -1,7 +1,7 @@
-"""API keys: who comes in where a stage asks for one, how fast and how often.
+"""API keys of a stage that requires them, and the usage plan that limits them.
 
-Zappa makes a key, but no usage plan, and without a plan no key opens anything. The plan is the stage's own: it bears
-the name of its function, is bound to its API, and says what `usage_plan` in the stage's settings says.
+Zappa creates a key but no usage plan, and without a plan no key is accepted. Each stage has a plan of its own: it has
+the function's name, is bound to the stage, and takes its limits from `usage_plan` in the stage's settings.
 """
 
 import re
@@ -17,14 +17,14 @@ SMOKE = "smoke"  # the key with which `make smoke` comes in
 
 
 def make(name: str, who: str) -> Iterator[str]:
-    """Make somebody's key for a stage, and tell its value: this once, for AWS alone keeps it.
+    """Create somebody's key for a stage and print its value, which only AWS keeps.
 
     Args:
         name: The stage's name.
-        who: Whose key; of those who have one already it is not told again.
+        who: The key's owner. A key that exists already is not printed again.
 
     Raises:
-        StageError: The stage asks for no key or is not deployed, or the name is not usable.
+        StageError: The stage requires no key or is not deployed, or the owner's name is unusable.
     """
     cli = _stage_with_keys(name)
     if not NAME.fullmatch(who):
@@ -34,20 +34,20 @@ def make(name: str, who: str) -> Iterator[str]:
     value = _made(cli, plan, who)
     if value is None:
         again = f"make revoke STAGE={name} NAME={who}"
-        yield f"key {who}: there already, and not told again; if it is lost, `{again}` and make another"
+        yield f"key {who}: exists, and is not shown again; if it is lost, `{again}` and create another"
     else:
-        yield f"key {who}: made; it works within a minute, as the header x-api-key, and is not told again:"
+        yield f"key {who}: created; it works within a minute, as the header x-api-key, and is not shown again:"
         yield value
 
 
 def listed(name: str) -> Iterator[str]:
-    """List who has a key for a stage, without the keys.
+    """List who has a key for a stage, without the values.
 
     Args:
         name: The stage's name.
 
     Raises:
-        StageError: The stage asks for no key.
+        StageError: The stage requires no key.
     """
     cli = _stage_with_keys(name)
     plan = _found_plan(cli)
@@ -57,18 +57,18 @@ def listed(name: str) -> Iterator[str]:
     for key in sorted(_keys(cli), key=lambda key: str(key["name"])):
         who, made = key["name"].partition(":")[2], f"{key['createdDate']:%Y-%m-%d}"
         is_open = key["enabled"] and key["id"] in bound
-        yield f"{who}  made {made}{'' if is_open else ', opens nothing'}"
+        yield f"{who}  created {made}{'' if is_open else ', not accepted'}"
 
 
 def revoke(name: str, who: str) -> Iterator[str]:
-    """Take somebody's key away.
+    """Delete somebody's key.
 
     Args:
         name: The stage's name.
-        who: Whose.
+        who: The key's owner.
 
     Raises:
-        StageError: The stage asks for no key, or there is no such key.
+        StageError: The stage requires no key, or there is no such key.
     """
     cli = _stage_with_keys(name)
     keys = _keys_of(cli, who)
@@ -76,11 +76,11 @@ def revoke(name: str, who: str) -> Iterator[str]:
         raise StageError(f"There is no key of that name; `make keys STAGE={name}` lists them.")
     for key in keys:
         cli.zappa.apigateway_client.delete_api_key(apiKey=key["id"])
-    yield f"key {who}: gone"
+    yield f"key {who}: deleted"
 
 
 def for_smoke(cli: Any) -> str:
-    """Return the value of the deployer's own key, which is made where it is missing, with the plan.
+    """Return the value of the key `smoke`; create the key, and the plan, if missing.
 
     Args:
         cli: Zappa's command line, with the settings of a deployed stage loaded.
@@ -94,7 +94,7 @@ def for_smoke(cli: Any) -> str:
 
 
 def remove_all(cli: Any) -> Iterator[str]:
-    """Remove a stage's plan and its keys, once the API is gone.
+    """Delete a stage's keys and its plan, once the API is deleted.
 
     Args:
         cli: Zappa's command line, with the stage's settings loaded.
@@ -102,23 +102,23 @@ def remove_all(cli: Any) -> Iterator[str]:
     gateway = cli.zappa.apigateway_client
     for key in list(_keys(cli)):
         gateway.delete_api_key(apiKey=key["id"])
-        yield f"key {key['name'].partition(':')[2]}: gone"
+        yield f"key {key['name'].partition(':')[2]}: deleted"
     plan = _found_plan(cli)
     if plan:
         _unbind(gateway, plan, plan.get("apiStages", []))
         gateway.delete_usage_plan(usagePlanId=plan["id"])
-        yield f"usage plan {plan['name']}: gone"
+        yield f"usage plan {plan['name']}: deleted"
 
 
 def _stage_with_keys(name: str) -> Any:
     cli = stage.loaded(name)
     if not cli.api_key_required:
-        raise StageError(f"The stage {name} asks for no key: it has no `api_key_required`.")
+        raise StageError(f"The stage {name} requires no key: `api_key_required` is not set.")
     return cli
 
 
 def _plan(cli: Any) -> Any:
-    """Return the stage's plan, as it should be and bound to the stage."""
+    """Return the stage's plan, after creating it or bringing limits and bindings up to date."""
     gateway, wanted = cli.zappa.apigateway_client, PLAN | cli.stage_config.get("usage_plan", {})
     api = cli.zappa.get_api_id(cli.lambda_name)
     if not api:
@@ -128,7 +128,7 @@ def _plan(cli: Any) -> Any:
     if not plan:
         return gateway.create_usage_plan(name=cli.lambda_name, apiStages=[own], **wanted)
     places = [{"apiId": each["apiId"], "stage": each["stage"]} for each in plan.get("apiStages", [])]
-    _unbind(gateway, plan, [each for each in places if each != own])  # of an API that was there before
+    _unbind(gateway, plan, [each for each in places if each != own])  # an API that has been replaced
     values = {f"/{kind}/{field}": str(value) for kind in wanted for field, value in wanted[kind].items()}
     changes = [{"op": "replace", "path": path, "value": value} for path, value in values.items()]
     if own not in places:
@@ -148,7 +148,7 @@ def _unbind(gateway: Any, plan: Any, places: list[dict[str, Any]]) -> None:
 
 
 def _made(cli: Any, plan: Any, who: str) -> str | None:
-    """Return the value of a new key; None where there is one. One that opens nothing was left by an interruption."""
+    """Return the value of a new key; None if there is one. An unbound key was left by an interruption: replace it."""
     gateway, bound = cli.zappa.apigateway_client, _bound(cli, plan)
     for key in _keys_of(cli, who):
         if key["id"] in bound:
@@ -171,7 +171,7 @@ def _keys_of(cli: Any, who: str) -> list[Any]:
 
 
 def _bound(cli: Any, plan: Any) -> set[str]:
-    """Return the ids of the keys that a plan knows."""
+    """Return the ids of the keys in a plan."""
     pages = cli.zappa.apigateway_client.get_paginator("get_usage_plan_keys").paginate(usagePlanId=plan["id"])
     return {key["id"] for page in pages for key in page["items"]}
 

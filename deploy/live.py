@@ -1,4 +1,4 @@
-"""Bring a stage up, and look at it from outside."""
+"""Deploy a stage, and check it from outside."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,49 +12,51 @@ from deploy.credentials import bearer, of_deployer
 from deploy.stage import StageError
 from quotes import __version__
 
-PATIENCE = 60.0  # seconds, until a new URL answers everywhere
+PATIENCE = 60.0  # seconds until a new URL answers everywhere
 PAUSE = 2.0  # seconds
 TIMEOUT = 30  # seconds, for one answer: as long as the gateway waits
-NO_TOKEN = "e30.e30.e30"  # noqa: S105  # of the form of one: an empty object, thrice
-NO_KEY = "the key that signs one is not here (docs/deploying.md shows how to make one)"
+NO_TOKEN = "e30.e30.e30"  # noqa: S105  # has the form of a token: three empty objects
+NO_KEY = "the key that signs tokens is not here (docs/deploying.md shows how to make one)"
 
 
 def deploy(name: str) -> Iterator[str]:
-    """Deploy a stage, or update it where it is deployed already, and look whether it is well.
+    """Deploy a stage, or update it if it is deployed already, and check it.
 
     Args:
         name: The stage's name.
 
     Raises:
-        StageError: Zappa failed, or the stage is not well.
+        StageError: Zappa failed, or the check did.
     """
     cli = stage.loaded(name)
     if stage.EXAMPLE_BUCKET in cli.s3_bucket_name:
-        raise StageError(f"zappa_settings.json still names the example's bucket: `make setup STAGE={name}` first.")
+        raise StageError(f"zappa_settings.json still has the example's bucket: run `make setup STAGE={name}` first.")
     if stage.is_half_deployed(cli):
-        raise StageError(f"A deployment was interrupted: `make undeploy STAGE={name}`, and deploy again.")
+        raise StageError(f"A deployment was interrupted: run `make undeploy STAGE={name}`, then deploy again.")
     yield from stage.zappa("update" if stage.is_deployed(cli) else "deploy", name)
     yield from smoke(name, __version__)
 
 
 def smoke(name: str, version: str = "") -> Iterator[str]:
-    """Ask a live stage for its health and two quotes, and, where it is closed, that it refuses who has no credential.
+    """Check a live stage: its health, two quotes, and, if it is closed, that it refuses requests without credentials.
 
     Args:
         name: The stage's name.
-        version: Which version has to answer; any where it is empty.
+        version: The version that has to answer; empty for any.
 
     Raises:
-        StageError: One of them is not answered as it should be.
+        StageError: An answer is not as it should be.
     """
     cli = stage.loaded(name)
     if not stage.is_deployed(cli):
-        raise StageError(f"The stage {name} is not deployed: `make deploy STAGE={name}`.")
+        raise StageError(f"The stage {name} is not deployed: run `make deploy STAGE={name}`.")
     url = cli.zappa.get_api_url(cli.lambda_name, name)
     if not url:
         raise StageError(f"The stage {name} has no URL: its deployment was interrupted, or it has no API.")
     credential = of_deployer(cli)
-    if stage.has_authorizer(cli):  # a stage that is not there yet says 403, as do the others that are closed
+    if stage.has_authorizer(
+        cli
+    ):  # first, for only here does a refusal (401) differ from a URL that is not live yet (403)
         yield _refusal(f"{url}/health", 401)
         if stage.takes_tokens(cli):
             yield _refusal(f"{url}/health", 401, bearer(NO_TOKEN), "with a token that nobody signed")
@@ -73,7 +75,7 @@ def smoke(name: str, version: str = "") -> Iterator[str]:
 
 
 def _refusal(url: str, status: int, credential: AuthBase | None = None, how: str = "without a credential") -> str:
-    """Ask as somebody who has to be refused."""
+    """Check that a request is refused."""
     answer = _asked(url, credential, lambda answer: answer.status_code in (status, 200))
     if answer.status_code == 200:
         raise StageError(f"{url}: 200 {how}; the stage should be closed.")
@@ -87,7 +89,7 @@ def _answer(
 
 
 def _asked(url: str, credential: AuthBase | None, is_right: Callable[[requests.Response], bool]) -> requests.Response:
-    """Ask until the answer is right, for a new URL does not answer everywhere at once."""
+    """Ask until the answer is right, because a new URL takes some time to work everywhere."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:

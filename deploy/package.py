@@ -1,12 +1,12 @@
-"""The package that is uploaded: what the function imports and nothing else, the same bytes for the same source.
+"""The package that is uploaded: what the function imports and nothing else, and the same bytes for the same source.
 
-Zappa packs the whole environment. Of that, `make_lean` keeps what is named here, compiled so that Python takes the
-bytecode as it is: Zappa's zip entries are dated 1980, which makes bytecode that carries a date stale, and Lambda's
-folder cannot be written, so each cold start would compile everything again. Native code is left out; every library here
-works without, and so any laptop can make it; with the same Python and SQLite it is the same.
+Zappa packs the whole environment. `make_lean` keeps only what is listed here, and compiles it to bytecode that Python
+does not check against its source. Zappa dates all zip entries 1980, so ordinary bytecode would count as stale, and
+because Lambda's folder is read-only, each cold start would compile everything again. Native code is left out; every
+library here works without it. So any machine makes the same package, given the same versions of Python and SQLite.
 
-A stage that checks tokens by public keys (RS256, ES256) needs cryptography, 5 MB of native code. It is fetched as a
-wheel for Lambda, in the version and with the hashes of `Pipfile.lock`, whatever the laptop is; no other stage has it.
+A stage that checks tokens with public keys (RS256, ES256) needs cryptography, 5 MB of native code. It is fetched as a
+wheel for Lambda, in the version and with the hashes of `Pipfile.lock`, on any machine. No other stage ships it.
 """
 
 import json
@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-TASK_ROOT = "/var/task"  # where Lambda unpacks it
+TASK_ROOT = "/var/task"  # where Lambda unpacks the package
 
 OURS = ("quotes/", "zappa_settings.py", "handler.py")
 LIBRARIES = (
@@ -63,7 +63,7 @@ UNUSED = (
     "jinja2/nativetypes.py",
     "jinja2/sandbox.py",
     "jwt/help.py",
-    "phonenumbers/shortdata/region_",  # of numbers that nobody subscribes with; read when one is asked about
+    "phonenumbers/shortdata/region_",  # short numbers, which nobody can subscribe
     "pythonjsonlogger/jsonlogger.py",
     "pythonjsonlogger/msgspec.py",
     "pythonjsonlogger/orjson.py",
@@ -92,7 +92,7 @@ DATA = (
     "swagger_ui/static/swagger-ui.css",
 )
 NATIVE = ("cryptography", "cffi")
-NATIVE_SHIPPED = ("cryptography/", "_cffi_backend.")  # cffi's own Python is for whoever compiles
+NATIVE_SHIPPED = ("cryptography/", "_cffi_backend.")  # cffi's Python code is only needed to compile extensions
 # glibc 2.17 and later: every runtime of Lambda has that (PEP 599; Amazon Linux 2 has 2.26, Amazon Linux 2023 2.34).
 PLATFORMS = {"x86_64": "manylinux2014_x86_64", "arm64": "manylinux2014_aarch64"}
 
@@ -105,7 +105,7 @@ def build_corpus() -> None:
 
 
 def make_lean(cli: Any) -> None:
-    """Replace the package that Zappa made by the lean one (`callbacks.zip`).
+    """Replace the package that Zappa made with the lean one (`callbacks.zip`).
 
     Args:
         cli: Zappa's command line, with `zip_path`.
@@ -123,7 +123,7 @@ def make_lean(cli: Any) -> None:
 
 
 def native_code(cli: Any) -> dict[str, bytes]:
-    """Return the files that a stage needs besides the lean package, by their paths in it.
+    """Return the files with native code that a stage needs, by their paths in the package.
 
     Args:
         cli: Zappa's command line, with the stage's settings loaded.
@@ -141,7 +141,7 @@ def native_code(cli: Any) -> dict[str, bytes]:
 
 
 def locked_native_code() -> str:
-    """Return what pip needs to fetch exactly what is locked."""
+    """Return pip requirements, with hashes, for the locked versions of the native libraries."""
     lock = json.loads((ROOT / "Pipfile.lock").read_text(encoding="utf-8"))
     locked = {name: entry for section in ("develop", "default") for name, entry in lock[section].items()}
     lines = (
@@ -173,9 +173,9 @@ def is_shipped(name: str) -> bool:
 
 
 def with_bytecode(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Return files with bytecode (unchecked, PEP 552): beside what is Python of ours, instead of the libraries' source.
+    """Return the files with bytecode (unchecked, PEP 552): beside our own source, and instead of the libraries'.
 
-    A traceback shows lines of ours; of a library's it names them, and half a package is not uploaded for the rest.
+    Tracebacks then show the lines of our code but only name those of a library; the package is a third smaller.
 
     Args:
         files: Contents by path.
@@ -194,7 +194,7 @@ def with_bytecode(files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def _compile(folder: str, names: set[str], *options: str) -> None:
-    # A process of its own, with a fixed hash seed: bytecode differs with what was loaded before, and with the seed.
+    # A process of its own with a fixed hash seed: bytecode depends on the seed and on what was imported before.
     command = [sys.executable, "-S", "-m", "compileall", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash"]
     paths = ["-s", folder, "-p", TASK_ROOT, "-i", "-", *options]
     environ = {"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0"}

@@ -1,18 +1,15 @@
-"""The policy of the function's role: `policy.json`, with the stage's own names filled in."""
+"""The policy of the function's role: `policy.json`, with the stage's names filled in."""
 
 import json
 from string import Template
 from typing import Any
 
-SMS_TOPIC, SMS_REGION, ALERT_TOPIC = (
-    "DailyQuoteSubscription",
-    "us-east-1",
-    "UnhandledException",
-)  # as in quotes/settings.py, which Zappa does not find
+# The defaults of quotes/settings.py, which cannot be imported where Zappa runs this.
+SMS_TOPIC, SMS_REGION, ALERT_TOPIC = "DailyQuoteSubscription", "us-east-1", "UnhandledException"
 
 
 def fill_in(cli: Any) -> None:
-    """Fill the stage's names into the policy that Zappa is about to give the role (`callbacks.settings`).
+    """Fill the stage's names into the policy that Zappa will attach to the role (`callbacks.settings`).
 
     Args:
         cli: Zappa's command line, with the stage's settings loaded.
@@ -23,10 +20,10 @@ def fill_in(cli: Any) -> None:
 
 
 def filled_in(policy: str, cli: Any, account: str) -> str:
-    """Return a policy with the stage's names in it; a statement about what the stage does not have is left out.
+    """Return a policy with the stage's names, without the statements about what the stage does not have.
 
     Args:
-        policy: The policy, with `$` and the names below.
+        policy: The policy, with `${…}` for the names below.
         cli: Zappa's command line, with the stage's settings loaded.
         account: The number of the AWS account.
     """
@@ -46,7 +43,9 @@ def filled_in(policy: str, cli: Any, account: str) -> str:
         "task_topic": f"arn:aws:sns:{place}:{tasks}-zappa-async" if is_sns else "",
         "task_function": _function_arn(tasks, place) if is_elsewhere and not is_sns else "",
         "alert_topic": alert_topic(cli, account),
-        "vpc": "*" if cli.stage_config.get("vpc_config") else "",  # Lambda asks for no less (AWSLambdaVPCAccess…)
+        "vpc": "*"
+        if cli.stage_config.get("vpc_config")
+        else "",  # Lambda requires this (AWSLambdaVPCAccessExecutionRole)
         "dead_letters": cli.stage_config.get("dead_letter_arn", ""),
     }
     document = json.loads(Template(policy).substitute(names))
@@ -55,7 +54,7 @@ def filled_in(policy: str, cli: Any, account: str) -> str:
 
 
 def sms_topic(cli: Any, account: str) -> str:
-    """Return the ARN of a stage's topic of subscribers.
+    """Return the ARN of the topic with a stage's subscribers.
 
     Args:
         cli: Zappa's command line, with the stage's settings loaded.
@@ -66,7 +65,7 @@ def sms_topic(cli: Any, account: str) -> str:
 
 
 def alert_topic(cli: Any, account: str) -> str:
-    """Return the ARN of the topic that a stage's unhandled exceptions go to.
+    """Return the ARN of the topic that gets a stage's unhandled exceptions.
 
     Args:
         cli: Zappa's command line, with the stage's settings loaded.

@@ -1,6 +1,6 @@
-"""Set an AWS account up for a stage: the bucket, the remote environment, what holds dead letters.
+"""Set up an AWS account for a stage: bucket, remote environment, role, topics.
 
-Everything here can be done again: what is there already stays, or is brought to what it should be.
+Everything can be repeated: what exists stays, or is brought up to date.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ OLD_VERSIONS_KEPT = 90  # days
 
 
 def set_up(name: str) -> Iterator[str]:
-    """Set the account up for a stage, and tell of each step once it is done.
+    """Set up the account for a stage, and report each step when it is done.
 
     Args:
         name: The stage's name.
@@ -31,19 +31,19 @@ def set_up(name: str) -> Iterator[str]:
     yield f"account {account}, region {region}, function {cli.lambda_name}"
     own = stage.make_ones_own(account, region)
     if own:
-        yield f"zappa_settings.json: names the bucket {own} and your account now; commit that"
+        yield f"zappa_settings.json: now has the bucket {own} and your account; commit that"
         cli = stage.loaded(name)
     s3 = cli.zappa.boto_client("s3")
     yield _make_bucket(s3, cli.s3_bucket_name, region, account)
     yield _protect(s3, cli.s3_bucket_name)
     yield environment.put(s3, cli, given)
     cli.zappa.attach_policy = filled_in(cli.zappa.attach_policy, cli, account)
-    cli.zappa.create_iam_roles()  # now, for a role needs some seconds until Lambda may use it
-    yield f"role {cli.zappa.role_name}: there"
+    cli.zappa.create_iam_roles()  # here, because Lambda can use a role only after some seconds
+    yield f"role {cli.zappa.role_name}: ready"
     yield from dead_letters.hold(cli)
     alerts = alert_topic(cli, account)
     cli.zappa.boto_client("sns").create_topic(Name=alerts.rpartition(":")[2])
-    yield f"topic {alerts}: there; subscribe to it to hear of unhandled exceptions"
+    yield f"topic {alerts}: ready; subscribe to it to hear of unhandled exceptions"
 
 
 def _make_bucket(s3: Any, bucket: str, region: str, account: str) -> str:
@@ -51,16 +51,16 @@ def _make_bucket(s3: Any, bucket: str, region: str, account: str) -> str:
         found = s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
     except ClientError as error:
         if error.response["Error"]["Code"] != "404":
-            hint = "Names are taken worldwide; put another one into zappa_settings.json. Or you lack s3:ListBucket"
-            raise StageError(f"The bucket {bucket} is somebody else's. {hint}.") from error
+            hint = "Bucket names are unique worldwide; put another one into zappa_settings.json"
+            raise StageError(f"The bucket {bucket} is somebody else's, or you lack s3:ListBucket. {hint}.") from error
     else:
         where = found.get("BucketRegion") or region
         if where != region:
-            raise StageError(f"The bucket {bucket} is in {where}, the stage in {region}: it needs one there.")
-        return f"bucket {bucket}: there already"
+            raise StageError(f"The bucket {bucket} is in {where}, but the stage is in {region} and needs one there.")
+        return f"bucket {bucket}: exists"
     where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     s3.create_bucket(Bucket=bucket, **where)
-    return f"bucket {bucket}: made"
+    return f"bucket {bucket}: created"
 
 
 def _protect(s3: Any, bucket: str) -> str:

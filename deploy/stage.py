@@ -1,4 +1,4 @@
-"""A stage of `zappa_settings.json`, as Zappa itself reads it."""
+"""A stage in `zappa_settings.json`, as Zappa reads it."""
 
 import os
 import re
@@ -14,21 +14,21 @@ from zappa.cli import ZappaCLI
 SETTINGS = Path(__file__).parent.parent / "zappa_settings.json"
 EXAMPLE_BUCKET = "quotes-example"
 AUTHORIZER = "quotes.authorizer.authorize"
-EXAMPLE_ACCOUNT = "123456789012"  # AWS's own, in its documentation
+EXAMPLE_ACCOUNT = "123456789012"  # the one in AWS's documentation
 
 
 class StageError(Exception):
-    """Say what is wrong with a stage, or with the account it is to live in, and how to mend it."""
+    """Something is wrong with a stage or its account; the text says what, and what to do."""
 
 
 def loaded(stage: str) -> Any:
-    """Return Zappa's command line with a stage's settings loaded, `extends` followed.
+    """Return Zappa's command line with a stage's settings loaded, including those it inherits (`extends`).
 
     Args:
-        stage: Its name.
+        stage: The stage's name.
 
     Raises:
-        StageError: There is no such stage, or its settings are not usable.
+        StageError: There is no such stage, or its settings are unusable.
     """
     os.chdir(SETTINGS.parent)  # where Zappa looks
     cli = ZappaCLI()
@@ -39,18 +39,21 @@ def loaded(stage: str) -> Any:
         raise StageError(re.sub(r"\x1b\[\d*m", "", str(error))) from error
     ours, zappas = cli.stage_config["aws_region"], cli.zappa.boto_session.region_name
     if ours != zappas:
-        raise StageError(f"The stage is in {ours}, but AWS_DEFAULT_REGION is {zappas}, which Zappa follows: unset it.")
+        raise StageError(f"The stage is in {ours}, but AWS_DEFAULT_REGION is {zappas}, which Zappa prefers: unset it.")
     return cli
 
 
 def make_ones_own(account: str, region: str) -> str | None:
-    """Put the account into settings that still name the examples; return the bucket's name where that was needed.
+    """Replace the examples in `zappa_settings.json` with the account's number and a bucket name.
 
-    The names of buckets are taken worldwide, so everybody's has to be another one.
+    Bucket names are unique worldwide, so the example's cannot be used.
 
     Args:
         account: The number of the AWS account.
         region: Where the bucket will be.
+
+    Returns:
+        The bucket's name; None if nothing had to be replaced.
     """
     text = SETTINGS.read_text(encoding="utf-8")
     bucket = f"quotes-{account}-{region}"
@@ -64,7 +67,7 @@ def make_ones_own(account: str, region: str) -> str | None:
 
 
 def has_authorizer(cli: Any) -> bool:
-    """Tell whether an authorizer decides who comes in; where signatures are asked for as well, Zappa leaves it out.
+    """Tell whether a stage has an authorizer; if it also has `iam_authorization`, Zappa does not create it.
 
     Args:
         cli: Zappa's command line, with the stage's settings loaded.
@@ -73,7 +76,7 @@ def has_authorizer(cli: Any) -> bool:
 
 
 def takes_tokens(cli: Any) -> bool:
-    """Tell whether that is ours, which checks bearer tokens.
+    """Tell whether a stage has our authorizer, which checks bearer tokens.
 
     Args:
         cli: Zappa's command line, with the stage's settings loaded.
@@ -82,7 +85,7 @@ def takes_tokens(cli: Any) -> bool:
 
 
 def is_deployed(cli: Any) -> bool:
-    """Tell whether a stage's function is there.
+    """Tell whether a stage's function exists.
 
     Args:
         cli: Zappa's command line, with the stage's settings loaded.
@@ -95,7 +98,7 @@ def is_deployed(cli: Any) -> bool:
 
 
 def is_half_deployed(cli: Any) -> bool:
-    """Tell whether a stage's function is there, but not its API: a deployment was interrupted.
+    """Tell whether a stage has a function but no API, because a deployment was interrupted.
 
     Args:
         cli: Zappa's command line, with the stage's settings loaded.
@@ -104,19 +107,19 @@ def is_half_deployed(cli: Any) -> bool:
 
 
 def zappa(command: str, name: str, *options: str) -> Iterator[str]:
-    """Tell of a command of Zappa's, and run it in this environment.
+    """Announce a command of Zappa's, and run it in this environment.
 
     Args:
         command: Such as `deploy`.
         name: The stage's name.
-        options: What else stands on the command line.
+        options: The rest of the command line.
 
     Raises:
-        StageError: It failed.
+        StageError: The command failed.
     """
     line = " ".join(("zappa", command, name, *options))
     yield line
     environ = os.environ | {"VIRTUAL_ENV": sys.prefix}
     program = Path(sys.executable).with_name("zappa")
     if subprocess.run([program, command, name, *options], env=environ, check=False).returncode:  # noqa: S603
-        raise StageError(f"`{line}` failed; what it said stands above.")
+        raise StageError(f"`{line}` failed; its output is above.")

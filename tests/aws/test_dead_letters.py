@@ -108,7 +108,7 @@ def test_what_fails_is_kept_shown_and_done_again(account: Account, stage: Stage,
 
     before = invocations(stage)
     *again, last = make(stage, "retry")
-    assert (told(again), last) == (dead, "no more dead letters; what fails again comes back, after minutes")
+    assert (told(again), last) == (dead, "no more dead letters; what fails again comes back after some minutes")
     assert invocations(stage) - before >= 3
     assert make(stage, "dead-letters") == ["no dead letters"]
     assert b"SQLite format 3" in record.get_object(**stage.state)["Body"].read()
@@ -156,7 +156,7 @@ def test_a_stage_without_dead_letters_says_so(stage: Stage, command: str):
 
     assert ended.returncode != 0
     assert ended.stdout.startswith(
-        f"{command}: The stage dev keeps no dead letters: it has no topic as `dead_letter_arn`."
+        f"{command}: The stage dev keeps no dead letters: its `dead_letter_arn` names no topic."
     )
 
 

@@ -65,17 +65,24 @@ def test_a_key_is_made_listed_and_taken_away_by_a_command_each(stage: Stage):
     assert commands("make (?:key|keys|revoke) ") == done
 
     *said, value = make(stage, "key STAGE=dev_key NAME=alice")
-    assert said == [PLAN, "key alice: made; it works within a minute, as the header x-api-key, and is not told again:"]
+    assert said == [
+        PLAN,
+        "key alice: created; it works within a minute, as the header x-api-key, and is not shown again:",
+    ]
     assert stage.curl("/daily", *of(value)).status == 200
     assert stage.curl("/no/such/path", *of(value)).status == 404
 
     (again,) = make(stage, "key STAGE=dev_key NAME=alice")[1:]
-    assert again.startswith("key alice: there already, and not told again")
+    assert again.startswith("key alice: exists, and is not shown again")
     listed = make(stage, "keys STAGE=dev_key")
-    assert [re.sub(r"made [\d-]{10}$", "made", line) for line in listed] == [PLAN, "alice  made", "smoke  made"]
+    assert [re.sub(r"created [\d-]{10}$", "created", line) for line in listed] == [
+        PLAN,
+        "alice  created",
+        "smoke  created",
+    ]
     assert value not in "".join([again, *listed])
 
-    assert make(stage, "revoke STAGE=dev_key NAME=alice") == ["key alice: gone"]
+    assert make(stage, "revoke STAGE=dev_key NAME=alice") == ["key alice: deleted"]
     before = invocations(stage)
     assert answers(stage, *of(value)) == FORBIDDEN
     assert invocations(stage) == before
@@ -93,7 +100,7 @@ def test_a_key_that_an_interrupted_command_left_is_made_anew(account: Account, s
     gateway = account.client("apigateway")
     left = gateway.create_api_key(name="quotes-dev-key:bob", enabled=True)["value"]
     assert re.search(
-        r"^bob  made [\d-]{10}, opens nothing$", "\n".join(make(stage, "keys STAGE=dev_key")), re.MULTILINE
+        r"^bob  created [\d-]{10}, not accepted$", "\n".join(make(stage, "keys STAGE=dev_key")), re.MULTILINE
     )
 
     value = make(stage, "key STAGE=dev_key NAME=bob")[-1]
@@ -129,8 +136,8 @@ def test_the_plan_becomes_again_what_the_settings_say(account: Account, stage: S
             "key: Whose key? `make key STAGE=dev_key NAME=alice`; a name may have letters, digits and . @ _ -",
         ),
         ("key STAGE=dev_key NAME='al ice'", "key: Whose key? "),
-        ("key STAGE=dev NAME=alice", "key: The stage dev asks for no key: it has no `api_key_required`."),
-        ("keys STAGE=dev", "keys: The stage dev asks for no key: it has no `api_key_required`."),
+        ("key STAGE=dev NAME=alice", "key: The stage dev requires no key: `api_key_required` is not set."),
+        ("keys STAGE=dev", "keys: The stage dev requires no key: `api_key_required` is not set."),
         (
             "revoke STAGE=dev_key NAME=nobody",
             "revoke: There is no key of that name; `make keys STAGE=dev_key` lists them.",

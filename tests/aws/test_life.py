@@ -50,15 +50,15 @@ def test_the_readmes_commands_do_what_it_says(tmp_path: Path, upstream: Upstream
         environment.write_text(json.dumps({"X_Mashape_Key": "a-secret-of-mine", "Mashape_API_Endpoint": upstream.url}))
 
         said = reader.does("make setup STAGE=dev")
-        assert "zappa_settings.json: names the bucket" in said
+        assert "zappa_settings.json: now has the bucket" in said
         assert (
             f"s3://{BUCKET}/dev/environment.json: Mashape_API_Endpoint, X_Mashape_Key, from deploy/environment.dev"
             in said
         )
-        assert f"bucket {BUCKET}: there already" not in said
+        assert f"bucket {BUCKET}: exists" not in said
         _is_protected(account)
         again = run(account, reader.project, "make setup STAGE=dev")
-        assert f"bucket {BUCKET}: there already" in again
+        assert f"bucket {BUCKET}: exists" in again
 
         said += reader.does("make deploy STAGE=dev")
         dev = reader.stage("dev", said)
@@ -90,7 +90,7 @@ def test_the_readmes_commands_do_what_it_says(tmp_path: Path, upstream: Upstream
         role = "iam role arn:aws:iam::123456789012:role/quotes-dev-ZappaLambdaExecutionRole"
         alerts = f"sns topic arn:aws:sns:us-east-1:{account.number}:UnhandledException"
         assert account.left_behind() == [role, *bucket, alerts]
-        assert "role quotes-dev-ZappaLambdaExecutionRole: gone" in run(
+        assert "role quotes-dev-ZappaLambdaExecutionRole: deleted" in run(
             account, reader.project, "make undeploy STAGE=dev"
         )
         assert account.left_behind() == bucket
@@ -220,8 +220,8 @@ def _undeploy(reader: Reader, topic: str) -> None:
     """Take the first stage down, and be told what stays."""
     said = run(reader.account, reader.project, "make undeploy STAGE=dev < <(yes)")
     assert said.splitlines()[-2:] == [
-        f"topic {topic}: stays, with the numbers that are subscribed; delete it yourself",
-        f"bucket {BUCKET}: stays, with the days that were served; empty it and delete it yourself",
+        f"topic {topic}: stays, with the subscribed numbers; delete it yourself",
+        f"bucket {BUCKET}: stays, with the record of days; to delete it, empty it first",
     ]
 
 
@@ -302,15 +302,15 @@ def _no_secret_was_told(account: Account, said: str) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("{", "deploy/environment.dev.json: is no JSON"),
+        ("{", "deploy/environment.dev.json: is not JSON"),
         ('["a"]', 'deploy/environment.dev.json: is not of the form {"NAME": "value"}'),
         ('{"PORT": 8000}', 'deploy/environment.dev.json: is not of the form {"NAME": "value"}'),
-        ('{"Mashape_Key": "secret"}', "deploy/environment.dev.json: Mashape_Key: no setting of that name"),
+        ('{"Mashape_Key": "secret"}', "deploy/environment.dev.json: Mashape_Key: no such setting"),
         ('{"DATABASE_URL": "mysql://me:secret@h/n"}', "deploy/environment.dev.json: DATABASE_URL: starts with none of"),
         ('{"QUOTES_JWT_KEY": "a secret"}', "deploy/environment.dev.json: QUOTES_JWT_KEY: needs at least 32 char"),
         (
             '{"QUOTES_JWT_ALGORITHM": "RS256"}',
-            "QUOTES_JWT_ALGORITHM: belongs into aws_environment_variables in zappa_s",
+            "QUOTES_JWT_ALGORITHM: belongs in aws_environment_variables in zappa_s",
         ),
     ],
 )
@@ -352,4 +352,4 @@ def test_a_stage_that_is_not_deployed_is_not_asked(account, tmp_path):
     ended = account.run(cloned(tmp_path), "make", "--silent", "smoke", "STAGE=dev_trace")
 
     assert ended.returncode != 0
-    assert ended.stdout.startswith("smoke: The stage dev_trace is not deployed: `make deploy STAGE=dev_trace`.\n")
+    assert ended.stdout.startswith("smoke: The stage dev_trace is not deployed: run `make deploy STAGE=dev_trace`.\n")

@@ -217,7 +217,7 @@ def set_up(stage: Stage) -> None:
     """Let a stage have the settings that `make setup` makes, and no others."""
     stage.account.client("s3").delete_object(Bucket=BUCKET, Key=f"{stage.name}/environment.json")
     said = run(stage.account, stage.project, f"make setup STAGE={stage.name}")
-    assert f"s3://{BUCKET}/{stage.name}/environment.json: QUOTES_OTP_SECRET, made here" in said
+    assert f"s3://{BUCKET}/{stage.name}/environment.json: QUOTES_OTP_SECRET, generated" in said
 
 
 def secret(stage: Stage) -> str:
@@ -278,6 +278,6 @@ def queued(account: Account, project: Any, deployed: dict[str, Stage]) -> Iterat
     for arn in [arn for arn in subscriptions if "quotes-queued" in arn]:
         subscriptions.move_to_end(arn)
     said = run(account, project, "echo y | make undeploy STAGE=queued")
-    assert f"topic {topic_arn(account)}: stays, with the numbers that are subscribed" in said
+    assert f"topic {topic_arn(account)}: stays, with the subscribed numbers" in said
     account.client("sns").delete_topic(TopicArn=topic_arn(account))
     assert [each for each in account.left_behind() if each.startswith("sns") and "quotes-queued" in each] == []

@@ -1,4 +1,4 @@
-"""The secret settings of a stage: what is taken from the file, what is made, what stays, and that nothing is told."""
+"""The secret settings of a stage: which are taken from the file, generated or kept; none is ever printed."""
 
 import copy
 import io
@@ -97,7 +97,7 @@ def test_keys_that_nobody_gave_are_made(cli: Any):
     assert all(re.fullmatch("[0-9a-f]{64}", value) for value in made.values())
     assert len(set(made.values())) == 2
     assert said == (
-        f"{URL}: QUOTES_OTP_SECRET, QUOTES_JWT_KEY, made here; for more, write deploy/environment.dev_auth.json "
+        f"{URL}: QUOTES_OTP_SECRET, QUOTES_JWT_KEY, generated; for more, write deploy/environment.dev_auth.json "
         "as deploy/environment.example.json shows"
     )
 
@@ -111,13 +111,13 @@ def test_a_stage_that_takes_no_tokens_gets_no_key_of_them(cli: Any):
 def test_keys_that_are_stored_stay(cli: Any):
     assert put(cli, OTP | JWT, None) == (
         None,
-        f"{URL}: there already, left as it is; to change it, write deploy/environment.dev_auth.json",
+        f"{URL}: exists and stays as it is; to change it, write deploy/environment.dev_auth.json",
     )
     stored = OTP | JWT | {"X_Mashape_Key": "an old one"}
-    made_here = "QUOTES_OTP_SECRET, QUOTES_JWT_KEY, made here"
+    generated = "QUOTES_OTP_SECRET, QUOTES_JWT_KEY, generated"
     assert put(cli, stored, {"QUOTES_JWT_ISSUER": "us"}) == (
         {"QUOTES_JWT_ISSUER": "us"} | OTP | JWT,
-        f"{URL}: QUOTES_JWT_ISSUER, from deploy/environment.dev_auth.json; {made_here}; no longer X_Mashape_Key",
+        f"{URL}: QUOTES_JWT_ISSUER, from deploy/environment.dev_auth.json; {generated}; no longer X_Mashape_Key",
     )
 
 
@@ -126,7 +126,7 @@ def test_a_stage_that_got_an_authorizer_later_gets_the_key_and_keeps_the_other(c
 
     assert made
     assert made == OTP | {"QUOTES_JWT_KEY": made["QUOTES_JWT_KEY"]}
-    assert said.startswith(f"{URL}: QUOTES_JWT_KEY, made here; ")
+    assert said.startswith(f"{URL}: QUOTES_JWT_KEY, generated; ")
 
 
 def test_a_key_that_is_given_is_taken(cli: Any):
@@ -134,7 +134,7 @@ def test_a_key_that_is_given_is_taken(cli: Any):
 
     assert put(cli, OTP | JWT, given) == (
         OTP | given,
-        f"{URL}: QUOTES_JWT_KEY, from deploy/environment.dev_auth.json; QUOTES_OTP_SECRET, made here",
+        f"{URL}: QUOTES_JWT_KEY, from deploy/environment.dev_auth.json; QUOTES_OTP_SECRET, generated",
     )
 
 
@@ -146,7 +146,7 @@ def test_a_key_that_is_given_is_taken(cli: Any):
         (OTP | JWT, None, NO_PUBLIC_KEY),
     ],
 )
-def test_a_public_key_cannot_be_made_here(
+def test_a_public_key_cannot_be_generated(
     cli: Any, stored: dict[str, str] | None, given: dict[str, str] | None, why: str
 ):
     cli.aws_environment_variables = {"QUOTES_JWT_ALGORITHM": "RS256"}

@@ -31,27 +31,27 @@ def test_a_bucket_that_is_not_there_is_made_in_the_stages_region(s3: Any, aws: S
     where = {"LocationConstraint": "eu-west-1"}
     aws.add_response("create_bucket", {}, {"Bucket": "mine", "CreateBucketConfiguration": where})
 
-    assert _make_bucket(s3, "mine", "eu-west-1", "111122223333") == "bucket mine: made"
+    assert _make_bucket(s3, "mine", "eu-west-1", "111122223333") == "bucket mine: created"
 
 
 def test_the_first_region_must_not_be_named(s3: Any, aws: Stubber):
     aws.add_client_error("head_bucket", "404", http_status_code=404)
     aws.add_response("create_bucket", {}, {"Bucket": "mine"})
 
-    assert _make_bucket(s3, "mine", "us-east-1", "111122223333") == "bucket mine: made"
+    assert _make_bucket(s3, "mine", "us-east-1", "111122223333") == "bucket mine: created"
 
 
 def test_a_bucket_that_is_there_is_left_alone(s3: Any, aws: Stubber):
     aws.add_response("head_bucket", {"BucketRegion": "us-east-1"}, MINE)
 
-    assert _make_bucket(s3, "mine", "us-east-1", "111122223333") == "bucket mine: there already"
+    assert _make_bucket(s3, "mine", "us-east-1", "111122223333") == "bucket mine: exists"
 
 
 def test_a_bucket_of_somebody_elses_is_said_to_be(s3: Any, aws: Stubber):
     aws.add_client_error("head_bucket", "403", http_status_code=403)
 
     with pytest.raises(
-        StageError, match=r"^The bucket theirs is somebody else's. .* put another one into zappa_settings"
+        StageError, match=r"^The bucket theirs is somebody else's, .* put another one into zappa_settings"
     ):
         _make_bucket(s3, "theirs", "us-east-1", "111122223333")
 
@@ -59,5 +59,5 @@ def test_a_bucket_of_somebody_elses_is_said_to_be(s3: Any, aws: Stubber):
 def test_a_bucket_of_another_region_is_said_to_be(s3: Any, aws: Stubber):
     aws.add_response("head_bucket", {"BucketRegion": "us-east-1"}, MINE)
 
-    with pytest.raises(StageError, match=r"^The bucket mine is in us-east-1, the stage in eu-west-1: "):
+    with pytest.raises(StageError, match=r"^The bucket mine is in us-east-1, but the stage is in eu-west-1 "):
         _make_bucket(s3, "mine", "eu-west-1", "111122223333")
