@@ -1,10 +1,10 @@
-"""An AWS account on this machine, to which the real `zappa` deploys and in which what it uploads is really executed.
+"""An emulated AWS account: the real `zappa` deploys to it, and it really executes what is uploaded.
 
     account.run(folder, "zappa", "deploy", "dev")
     account.curl("https://….execute-api.us-east-1.amazonaws.com/dev/quote")
 
-Moto plays AWS's interfaces (endpoint.py, and gaps.py for what it does not do), processes of AWS's own runtime client
-play Lambda (functions.py, containers.py), and a proxy plays API Gateway (gateway.py).
+Moto stands in for AWS's APIs (endpoint.py, and gaps.py for what it lacks), processes of AWS's own runtime client for
+Lambda (functions.py, containers.py), and a proxy for API Gateway (gateway.py).
 """
 
 import contextlib
@@ -40,17 +40,17 @@ PATIENCE = 300  # seconds, for one command
 
 
 class Account:
-    """Be an account that is empty at first; whoever has made it closes it.
+    """An emulated account, empty at first. Its creator has to close it.
 
-    There may be one within another: until it is closed, the other one rests.
+    Accounts can be nested: the outer one is suspended until the inner one is closed.
 
     Attributes:
-        number: The number of the account.
-        region: Where `client` looks.
-        functions: Its functions, executed.
-        environ: What a program of the deployer's needs, to find this account and nothing else.
-        phones: What texts arrived.
-        home: The deployer's home.
+        number: The account's number.
+        region: The default region of `client`.
+        functions: Its Lambda functions.
+        environ: The environment in which a deployer's program finds this account and nothing else.
+        phones: The texts that arrived.
+        home: The deployer's home directory.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class Account:
         self.close()
 
     def close(self) -> None:
-        """End everything, and remove what it left on the disk."""
+        """Stop everything and remove its files."""
         self._gateway.close()
         self.functions.close()
         self._endpoint.close()
@@ -91,18 +91,18 @@ class Account:
         shutil.rmtree(self._folder)
 
     def client(self, service: str, region: str = REGION) -> Any:
-        """Return a client of boto3's, whose calls are not counted."""
+        """Return a boto3 client whose calls are not recorded in `calls`."""
         if (service, region) not in self._clients:
             self._clients[service, region] = self._client(service, Credentials(OWN_KEY, "secret", ""), region)
         return self._clients[service, region]
 
     def run(self, folder: Path, *command: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-        """Run a deployer's program to its end, and return what came of it; `check_returncode` is left to the caller.
+        """Run a program as the deployer, and return its result without checking the exit status.
 
         Args:
-            folder: Where.
+            folder: The working directory.
             command: Such as "zappa", "deploy", "dev".
-            environ: Variables besides `environ`.
+            environ: Variables to add to `self.environ`.
         """
         return subprocess.run(
             command,
@@ -117,22 +117,22 @@ class Account:
         )
 
     def curl(self, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
-        """Run curl, which finds the account's APIs and custom domains as if they were on the internet."""
+        """Run curl, which reaches the account's APIs and custom domains as if they were on the internet."""
         command = ["curl", "--silent", "--show-error", "--suppress-connect-headers", *arguments]
         return subprocess.run(command, env=self.environ, capture_output=True, timeout=PATIENCE, check=False)
 
     @property
     def apis(self) -> Apis:
-        """Return its REST APIs."""
+        """Return the account's REST APIs."""
         return self._gateway.apis
 
     @property
     def calls(self) -> list[Call]:
-        """Return the calls so far, deployer's and functions'."""
+        """Return the API calls so far, by the deployer and by functions."""
         return self._endpoint.calls.copy()
 
     def calls_of(self, function: str) -> list[Call]:
-        """Return the calls so far that were made with the credentials of a function's role."""
+        """Return the API calls so far with the credentials of a function's role."""
         key = self.roles.credentials(self.functions.named(self.arn(function)).role).access_key_id
         return [call for call in self._endpoint.calls if call.access_key_id == key]
 
@@ -141,7 +141,7 @@ class Account:
         return f"arn:aws:lambda:{self.region}:{self.number}:function:{function}"
 
     def logs(self, function: str) -> list[str]:
-        """Return the lines of a function's log, in the order in which they were written."""
+        """Return the lines of a function's log, in the order they were written."""
         logs, group = self.client("logs"), f"/aws/lambda/{function}"
         try:
             pages = list(logs.get_paginator("filter_log_events").paginate(logGroupName=group))
@@ -150,14 +150,14 @@ class Account:
         return [event["message"] for page in pages for event in page["events"]]
 
     def fire(self, rule: str, times: int = 1) -> None:
-        """Let a scheduled rule's time come (AWS, "EventBridge rules that run on a schedule").
+        """Trigger a scheduled rule (AWS, "EventBridge rules that run on a schedule").
 
         Args:
-            rule: Its name.
-            times: How often its event is delivered: at least once, says EventBridge.
+            rule: The rule's name.
+            times: How often its event is delivered; EventBridge guarantees at least once.
 
         Raises:
-            PermissionError: A target does not let the rule invoke it.
+            PermissionError: A target's policy does not allow the rule to invoke it.
         """
         found = events_backends[self.number][self.region].describe_rule(rule, None)
         if found.state != "ENABLED":
@@ -184,10 +184,10 @@ class Account:
 
     @contextlib.contextmanager
     def interference(self, what: Interference) -> Iterator[None]:
-        """Let something happen to the calls of AWS's interfaces for a while.
+        """Intercept API calls within a block.
 
         Args:
-            what: Is given each call, and what answers it; returns the answer.
+            what: Gets each call and a function that answers it, and returns the answer.
         """
         self._endpoint.interference = what
         try:
@@ -196,7 +196,7 @@ class Account:
             self._endpoint.interference = answered
 
     def left_behind(self) -> list[str]:
-        """Return the ARN, or kind and name, of all that exists in the account."""
+        """Return the ARN, or kind and name, of everything that exists in the account."""
         return left_behind(self)
 
     def _environ(self) -> dict[str, str]:
@@ -232,7 +232,7 @@ class Account:
     def _send_dead_letter(
         self, credentials: Credentials, target: str, message: str, attributes: dict[str, str]
     ) -> None:
-        """Send an event that a function could not handle to a topic or a queue, with the function's permissions."""
+        """Send an event that a function failed to handle to a topic or queue, with the function's permissions."""
         service, region, name = target.split(":")[2], target.split(":")[3], target.rpartition(":")[2]
         given = {key: {"DataType": "String", "StringValue": value} for key, value in attributes.items()}
         client = self._client(service, credentials, region)

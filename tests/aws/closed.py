@@ -1,4 +1,4 @@
-"""Stages that are closed: deployed as the README says, and asked from outside by who may come in and who may not."""
+"""Closed stages: deployed with the README's commands, and called from outside with a credential and without."""
 
 import contextlib
 import re
@@ -31,7 +31,7 @@ STRANGE = (
 
 @contextlib.contextmanager
 def deployed(account: Account, project: Path, name: str) -> Iterator[tuple[Stage, str]]:
-    """Deploy a stage for a while; give it and what was said. Nothing of it is left afterwards but on its bucket."""
+    """Deploy a stage and yield it with the output; afterwards nothing is left of it except in its bucket."""
     run(account, project, f"make setup STAGE={name}")
     said = run(account, project, f"make deploy STAGE={name}")
     url = re.search(rf"https://\w+\.execute-api\.us-east-1\.amazonaws\.com/{name}", said)
@@ -39,7 +39,7 @@ def deployed(account: Account, project: Path, name: str) -> Iterator[tuple[Stage
     stage = Stage(account, project, name, url[0])
     yield stage, said
     run(account, project, f"echo y | make undeploy STAGE={name}")
-    stays = f"arn:aws:sns:{account.region}:{account.number}:DailyQuoteSubscription-{name}"  # the subscribers
+    stays = f"arn:aws:sns:{account.region}:{account.number}:DailyQuoteSubscription-{name}"  # holds the subscribers
     account.client("sns").delete_topic(TopicArn=stays)
     left = [each for each in account.left_behind() if not each.startswith("s3 ")]
     of_stage = [each for each in left if stage.function in each or name in each]
@@ -47,11 +47,11 @@ def deployed(account: Account, project: Path, name: str) -> Iterator[tuple[Stage
 
 
 def answers(stage: Stage, *options: str) -> set[tuple[int, bytes]]:
-    """Ask for all that the application knows, and for what nobody does; return what was answered, if it differs.
+    """Request all routes and some strange paths with all methods, and return the distinct statuses and bodies.
 
     Args:
-        stage: Where.
-        options: Of curl, which asks for all paths in one process.
+        stage: The stage.
+        options: For curl, which requests all paths in one process.
     """
     paths = {re.sub(r"\{\w+\}", "x", route.path) for route in inspect.inspect_app(api).routes} | set(STRANGE)
     found = set()
@@ -68,17 +68,17 @@ def answers(stage: Stage, *options: str) -> set[tuple[int, bytes]]:
 
 
 def refusals(status: int, body: str) -> set[tuple[int, bytes]]:
-    """Return what `answers` gives where everything is refused in the same words."""
+    """Return what `answers` returns if every request is refused in the same way."""
     return {(status, body.encode()), (status, b"HEAD")}
 
 
 def invocations(stage: Stage) -> int:
-    """Return how often the stage's function was invoked so far."""
+    """Return how often the stage's function has been invoked."""
     stage.account.functions.join()
     return sum(line.startswith("REPORT ") for line in stage.account.logs(stage.function))
 
 
 def commands(pattern: str) -> set[str]:
-    """Return the README's commands that begin with something."""
+    """Return the README's commands that begin with a pattern."""
     blocks = "\n".join(re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
     return set(re.findall(rf"^{pattern}.*$", blocks, re.MULTILINE))

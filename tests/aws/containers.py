@@ -1,11 +1,11 @@
 """A container of a Lambda function: a process of AWS's own runtime client, in a file system like Lambda's.
 
-What the process sees: the package at /var/task and what AWS brings along at /var/runtime, both read-only like all else;
-a /tmp of its own; of the environment, what Lambda sets. It runs without the capability to read what others may not, so
-a file that only its owner may read is as unreadable as it is on Lambda. Between invocations it is frozen, as there.
+The process sees the package at /var/task and AWS's libraries at /var/runtime, both read-only like everything else; a
+/tmp of its own; and the environment variables that Lambda sets. It has no capabilities, so a file that only its owner
+may read is unreadable, as on Lambda. Between invocations it is frozen, also as there.
 
     with Container(Configuration(code, "handler.lambda_handler", environ), runtime_folder(path)) as container:
-        outcome = container.invoke(b"{}")  # a cold start; outcome.since_start is what it took
+        outcome = container.invoke(b"{}")  # a cold start, which took outcome.since_start
 """
 
 import json
@@ -26,14 +26,14 @@ from typing import IO, NamedTuple, Self
 
 from tests.aws.runtime_api import RuntimeAPI
 
-INIT_SECONDS = 10.0  # which Lambda grants the init phase, outside the function's own time-out
+INIT_SECONDS = 10.0  # for the init phase, besides the function's time-out
 
 DISTRIBUTIONS = (
     *("awslambdaric", "snapshot-restore-py", "simplejson"),
     *("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six"),
 )
 
-# /mnt is where things are put together, for what is bound may lie below /tmp or /var itself.
+# Everything is assembled in /mnt, because the folders to bind may be below /tmp or /var themselves.
 ENTER = """
 set -e
 mount --make-rprivate /
@@ -59,14 +59,14 @@ exec setpriv --pdeathsig KILL --no-new-privs --bounding-set=-all --inh-caps=-all
 
 @dataclass(frozen=True)
 class Configuration:
-    """Say what a container runs, as a function's configuration does.
+    """What a container runs.
 
     Attributes:
         code: The unpacked package.
         handler: The function in it, `module.name`.
-        environ: The role's credentials, and what the function is configured with.
-        timeout: Most seconds of an invocation.
-        memory: In MB; it is told, not enforced.
+        environ: The role's credentials and the function's variables.
+        timeout: The most seconds that an invocation may take.
+        memory: In MB; reported, not enforced.
     """
 
     code: Path
@@ -79,7 +79,7 @@ class Configuration:
     memory: int = 512
 
     def environment(self, stream: str, runtime_api: str) -> dict[str, str]:
-        """Return what Lambda sets (AWS, "Using Lambda environment variables"), and what is configured."""
+        """Return the configured variables and those that Lambda sets (AWS, "Using Lambda environment variables")."""
         return {
             "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin:/bin:/opt/bin",
             "LANG": "en_US.UTF-8",
@@ -103,13 +103,13 @@ class Configuration:
 
 
 class Outcome(NamedTuple):
-    """Hold what came of an invocation.
+    """The result of an invocation.
 
     Attributes:
-        payload: What the function returned, or the description of its error, in JSON.
+        payload: What the function returned, or a description of its error, in JSON.
         failed: Whether it is an error.
         lines: What was logged meanwhile.
-        since_start: Seconds from the process's start to this answer.
+        since_start: Seconds from the start of the process to this answer.
     """
 
     payload: bytes
@@ -119,12 +119,12 @@ class Outcome(NamedTuple):
 
 
 class Container:
-    """Run one process; whoever has made it closes it. It ends with the thread that has made it, however that ends.
+    """One process. Its creator has to close it; it also ends with the thread that created it.
 
     Args:
         configuration: What it runs.
-        runtime: What `runtime_folder` has made.
-        log: Is given what is logged, in lines, once an invocation has ended.
+        runtime: The folder that `runtime_folder` made.
+        log: Called with the logged lines after each invocation.
     """
 
     def __init__(
@@ -171,17 +171,17 @@ class Container:
 
     @property
     def alive(self) -> bool:
-        """Tell whether the process is there."""
+        """Tell whether the process is running."""
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """Kill the process (SIGKILL), whatever it is doing."""
+        """Kill the process (SIGKILL), whatever it does."""
         if self.alive:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def close(self) -> None:
-        """End the process, and remove what was its own."""
+        """End the process and remove its files."""
         self.kill()
         self._api.close()
         self._pipe(self._process.stdout).close()
@@ -189,16 +189,16 @@ class Container:
         shutil.rmtree(self._folder)
 
     def wait_until_ready(self) -> bool:
-        """Wait for the end of the init phase; return whether it has ended well."""
+        """Wait for the end of the init phase; return whether it succeeded."""
         return self._await(self._api.ready, self._started + INIT_SECONDS + self.configuration.timeout)
 
     def invoke(self, event: bytes, arn: str = "", request_id: str = "") -> Outcome:
-        """Let the function handle an event; after an error that ends the process, the container is not alive.
+        """Let the function handle an event. After an error that ends the process, the container is not alive.
 
         Args:
             event: In JSON.
-            arn: What was invoked.
-            request_id: The invocation's, if it is known; it stays the same when an invocation is repeated.
+            arn: The ARN that was invoked.
+            request_id: The invocation's, if it has one; a repeated invocation keeps it.
         """
         request_id = request_id or str(uuid.uuid4())
         is_ready = self.wait_until_ready()
@@ -215,7 +215,7 @@ class Container:
         return Outcome(payload, failed, lines, answered - self._started)
 
     def _await(self, event: threading.Event, deadline: float) -> bool:
-        """Wait until something has happened, the process has ended, or the time is over."""
+        """Wait until the event is set, the process has ended or the deadline has passed."""
         while self.alive and time.monotonic() < deadline:
             if event.wait(min(0.05, max(0.0, deadline - time.monotonic()))):
                 return True
@@ -262,10 +262,10 @@ class Container:
 
 
 def runtime_folder(path: Path) -> Path:
-    """Make the folder that stands for /var/runtime: Lambda's runtime client and boto3, and nothing else.
+    """Create the folder for /var/runtime, with nothing but Lambda's runtime client and boto3.
 
     Args:
-        path: A folder that is not there yet. Its links lead to where a container finds the packages.
+        path: A folder that does not exist yet. Its links lead to where a container finds the packages.
     """
     path.mkdir()
     for name in DISTRIBUTIONS:

@@ -1,6 +1,6 @@
-"""The address of the emulated AWS: moto's server, with a door-keeper and with what moto does not do.
+"""The endpoint of the emulated AWS: moto's server, with permission checks and with what moto lacks.
 
-Each call is taken note of. Calls with a function's credentials need a permission of its role; a deployer may do all.
+Each call is recorded. Calls with a function's credentials need a permission of its role; the deployer may do anything.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from tests.aws.calls import Call, understood
 from tests.aws.functions import Functions, tail, version
 from tests.aws.roles import Roles
 
-OWN_KEY = "HARNESS"  # signs what the account asks itself, which nobody counts
+OWN_KEY = "HARNESS"  # signs the tests' own calls, which are not recorded
 SEND = {"sns": "sns:Publish", "sqs": "sqs:SendMessage"}
 MOST_PAYLOAD = 6 * 1024 * 1024  # bytes, of an event or an answer
 
@@ -31,25 +31,25 @@ Interference = Callable[[Call, Callable[[], Answer]], Answer]
 
 
 class _Handler(MotoRequestHandler):
-    protocol_version = "HTTP/1.0"  # no connection, and so no thread, outlives its answer
+    protocol_version = "HTTP/1.0"  # so that no connection, and no thread, outlives its answer
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
         """Keep quiet."""
 
 
 class Endpoint:
-    """Serve the interfaces of AWS on loopback.
+    """Serve AWS's APIs on loopback.
 
     Args:
-        account: The number of the account.
+        account: The account's number.
         functions: Its functions.
         roles: Its roles.
 
     Attributes:
-        url: What `AWS_ENDPOINT_URL` has to be.
+        url: The value for `AWS_ENDPOINT_URL`.
         calls: The calls so far.
-        interference: What happens to calls that are not refused; else they are answered.
-        packages: Packages of functions by the path at which `GetFunction` says they can be fetched.
+        interference: Answers the calls that are not refused; by default, as AWS would.
+        packages: Functions' packages, by the path of their URL in the answers of `GetFunction`.
     """
 
     def __init__(self, account: str, functions: Functions, roles: Roles) -> None:
@@ -62,7 +62,7 @@ class Endpoint:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._writing_s3 = threading.Lock()
         self._server = ThreadedWSGIServer("127.0.0.1", 0, self, _Handler)
-        self._server.daemon_threads = False  # closing waits for them
+        self._server.daemon_threads = False  # closing waits for its threads
         self.url = f"http://127.0.0.1:{self._server.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="aws")
         self._thread.start()
@@ -87,7 +87,7 @@ class Endpoint:
             status, headers, content = self.interference(call, lambda: self._answered(call, environ, body))
             if role and call.action == "s3:GetObject" and status.startswith("404"):
                 bucket = call.resource.partition("/")[0]
-                if not self._roles.allows(role, "s3:ListBucket", bucket):  # then S3 does not tell what is missing
+                if not self._roles.allows(role, "s3:ListBucket", bucket):  # then S3 does not reveal that it is missing
                     status, headers, content = _refused(call, role, environ)
         start_response(status, headers)
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else content]
@@ -96,14 +96,14 @@ class Endpoint:
         if call.service == "lambda":
             return self._answered_lambda(call, environ, body)
         writes = call.service == "s3" and environ["REQUEST_METHOD"] not in ("GET", "HEAD")
-        # Moto looks at a condition first and replaces later.
+        # In moto, checking a condition and replacing an object is not atomic.
         with self._writing_s3 if writes else contextlib.nullcontext():
             return self._asked_moto(environ)
 
     def _answered_lambda(self, call: Call, environ: Environ, body: bytes) -> Answer:
         action = call.action.removeprefix("lambda:")
         arn = call.resource.replace(":function:function:", ":function:")
-        for name in ("PATH_INFO", "RAW_URI", "REQUEST_URI"):  # "function:name:1" is a name, too
+        for name in ("PATH_INFO", "RAW_URI", "REQUEST_URI"):  # "function:name:1" is a valid name
             environ[name] = re.sub("/functions/function(:|%3A)", "/functions/", environ[name])
         if action == "ListFunctionUrlConfigs":
             return _json("200 OK", {"FunctionUrlConfigs": []})
@@ -136,7 +136,7 @@ class Endpoint:
         return status, headers, content
 
     def _location(self, configuration: Mapping[str, str]) -> str:
-        """Return where a function's package can be fetched; moto tells the same place for each version."""
+        """Return the URL of a function's package; moto's is the same for all versions."""
         function = self._functions.named(configuration["FunctionArn"])
         path = f"/snapshots/{self._account}/{function.function_name}-{function.code_digest.rpartition(':')[2]}"
         self.packages[path] = function.code_bytes
@@ -175,7 +175,7 @@ class Endpoint:
 
 
 def _needed(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Give what a role has to allow before a function is configured so (Lambda API reference, CreateFunction)."""
+    """Yield what a role must allow for a function's configuration (Lambda API reference, CreateFunction)."""
     if letters := given.get("DeadLetterConfig", {}).get("TargetArn"):
         yield SEND[letters.split(":")[2]], letters
     if given.get("VpcConfig", {}).get("SubnetIds"):
@@ -185,12 +185,12 @@ def _needed(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def answered(_: Call, answer: Callable[[], Answer]) -> Answer:
-    """Answer a call, without interference."""
+    """Answer a call without interference."""
     return answer()
 
 
 def refused(*_: object) -> Answer:
-    """Refuse a call of SNS's as if something were wrong there."""
+    """Answer a call to SNS with an internal failure."""
     error = "<ErrorResponse><Error><Code>InternalFailure</Code></Error></ErrorResponse>"
     return (
         "500 Internal Server Error",
@@ -201,7 +201,7 @@ def refused(*_: object) -> Answer:
 
 def _body(environ: Environ) -> bytes:
     if environ.pop("HTTP_TRANSFER_ENCODING", None):
-        return bytes(environ["wsgi.input"].read())  # which ends with the last chunk
+        return bytes(environ["wsgi.input"].read())  # ends with the last chunk
     return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
 
 
@@ -212,7 +212,7 @@ def _json(status: str, document: object, error: str = "") -> Answer:
 
 
 def _refused(call: Call, role: str, environ: Environ) -> Answer:
-    """Refuse a call, in the form of its service's protocol."""
+    """Refuse a call in the protocol of its service."""
     text = f"User: {role} is not authorized to perform: {call.action} on resource: {call.resource}"
     if "HTTP_X_AMZ_TARGET" in environ or call.service in ("apigateway", "lambda", "xray"):
         error = "AccessDeniedException"

@@ -1,4 +1,4 @@
-"""The functions of an account, executed: who takes an event, what happens to one that fails, where its log goes."""
+"""An account's Lambda functions: which container gets an event, retries and dead letters, and logs."""
 
 import base64
 import contextlib
@@ -21,14 +21,14 @@ from moto.logs.models import logs_backends
 from tests.aws.containers import Configuration, Container, Outcome, runtime_folder
 from tests.aws.roles import Roles
 
-PATIENCE = 60.0  # seconds, for what was invoked asynchronously
-RETRIES = 2  # of an asynchronous invocation that fails; Lambda waits for minutes in between, we do not
+PATIENCE = 60.0  # seconds that asynchronous invocations may take
+RETRIES = 2  # of a failed asynchronous invocation; Lambda waits minutes in between, we do not
 
 Settings = tuple[str, str, str, int, int, str, str]
 
 
 class Pool:
-    """Hold the containers of a function's version, as long as it is configured as they are."""
+    """The containers of a function's version, for one configuration."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -37,19 +37,19 @@ class Pool:
 
 
 class Functions:
-    """Execute functions, each in as many containers as it is asked things at once.
+    """Execute functions, with one container for each concurrent invocation.
 
     Args:
-        account: The number of the account.
+        account: The account's number.
         folder: Where packages are unpacked.
-        roles: Who may do what.
-        publish: Sends a dead letter: the function's credentials, the target's ARN, the event, its attributes.
+        roles: The account's roles.
+        publish: Sends a dead letter, given the function's credentials, the target's ARN, the event and its attributes.
 
     Attributes:
-        dead_letters: The ARN of where a function's failed events go, by the function's.
+        dead_letters: Where failed events go: the target's ARN by the function's.
         lost: Dead letters that could not be sent: the function's ARN, and why.
-        endpoint: The address of the emulated AWS.
-        waiting: Is called instead of waiting before a failed event is tried again.
+        endpoint: The URL of the emulated AWS.
+        waiting: Called instead of waiting before a failed event is tried again.
     """
 
     def __init__(self, account: str, folder: Path, roles: Roles, publish: Callable[..., None]) -> None:
@@ -64,7 +64,9 @@ class Functions:
         self._runtime = runtime_folder(folder / "runtime")
         self._lock = threading.Lock()
         self._pools: dict[str, Pool] = {}
-        self._starter = ThreadPoolExecutor(1, thread_name_prefix="starter")  # containers end with who has started them
+        self._starter = ThreadPoolExecutor(
+            1, thread_name_prefix="starter"
+        )  # a container ends with the thread that started it
         self._threads = ThreadPoolExecutor(32, thread_name_prefix="event")
         self._events: set[Future[None]] = set()
         self._closing = False
@@ -73,10 +75,10 @@ class Functions:
         """Return a function.
 
         Args:
-            arn: Its ARN, which may end with a version or an alias.
+            arn: The function's ARN, perhaps with a version or an alias.
 
         Raises:
-            UnknownFunctionException: There is none.
+            UnknownFunctionException: There is no such function.
         """
         region, name, qualifier = (*arn.split(":"), None)[3:4] + ((*arn.split(":"), None))[6:8]
         backend = lambda_backends[self._account][region]
@@ -95,7 +97,7 @@ class Functions:
         Args:
             arn: The function's.
             payload: The event, in JSON.
-            request_id: Of the invocation, where it is known.
+            request_id: The invocation's, if it has one already.
         """
         function = self.named(arn)
         container = self._taken(function)
@@ -116,7 +118,7 @@ class Functions:
         return self._threads.submit(self.invoke, arn, payload)
 
     def join(self) -> None:
-        """Wait until everything that was invoked asynchronously is done, with what that invoked in turn."""
+        """Wait until all asynchronous invocations have ended, including those that they made themselves."""
         deadline = time.monotonic() + PATIENCE
         while events := self._events.copy():
             done, late = wait(events, deadline - time.monotonic())
@@ -127,13 +129,13 @@ class Functions:
                 event.result()
 
     def containers(self, arn: str) -> list[Container]:
-        """Return the living containers of a function, the one that has waited longest for an event first."""
+        """Return a function's living containers; the one that has been idle longest is first."""
         with self._lock:
             pool = self._pools.get(self.named(arn).function_arn)
             return [container for container in pool.all if container.alive] if pool else []
 
     def scale(self, arn: str, count: int) -> list[Container]:
-        """Give a function this many containers that have handled nothing yet, and no other."""
+        """Replace a function's containers with this many fresh ones."""
         function = self.named(arn)
         self.discard(arn)
         started = [self._started(function) for _ in range(count)]
@@ -144,20 +146,20 @@ class Functions:
         return started
 
     def discard(self, arn: str) -> None:
-        """End the containers of a function, the busy ones when they are done; the next event finds a cold start."""
+        """End a function's containers, busy ones when they are done, so that the next event is a cold start."""
         with self._lock:
             if pool := self._pools.get(self.named(arn).function_arn):
                 self._end(pool)
 
     def forget(self, arn: str) -> None:
-        """End the containers of a function that is deleted, in all versions."""
+        """End the containers of a deleted function, of all versions."""
         self.dead_letters.pop(arn, None)
         with self._lock:
             for name in [name for name in self._pools if name == arn or name.startswith(f"{arn}:")]:
                 self._end(self._pools.pop(name))
 
     def close(self) -> None:
-        """End everything, also what is being handled."""
+        """End everything, including running invocations."""
         self._closing = True
         while containers := [each for pool in self._pools.values() for each in pool.all if each.alive]:
             for container in containers:
@@ -183,7 +185,7 @@ class Functions:
             attributes = {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": message[:1024]}
             try:
                 self._publish(self._roles.credentials(function.role), target, payload.decode(), attributes)
-            except ClientError as error:  # Lambda counts these (DeadLetterErrors), and that is all
+            except ClientError as error:  # Lambda only counts these (DeadLetterErrors)
                 self.lost.append((function.function_arn, str(error)))
 
     def _taken(self, function: LambdaFunction) -> Container:
@@ -210,7 +212,7 @@ class Functions:
                 self._remove(pool, container)
 
     def _pool(self, function: LambdaFunction) -> Pool:
-        """Return the pool of a version; what was started with other code or another configuration ends."""
+        """Return the pool of a version; end containers with other code or another configuration."""
         arn, settings = function.function_arn, self._settings(function)
         pool = self._pools.get(arn)
         if not pool or pool.settings != settings:
@@ -229,7 +231,7 @@ class Functions:
         for container in pool.idle.copy():
             self._remove(pool, container)
         pool.idle.clear()
-        pool.all.clear()  # the busy ones end when they are given back
+        pool.all.clear()  # busy ones end when they are given back
 
     @staticmethod
     def _remove(pool: Pool, container: Container) -> None:
@@ -261,7 +263,7 @@ class Functions:
         return container
 
     def _unpacked(self, package: bytes) -> Path:
-        """Return the folder of a package; what others may not read there, its owner may not either, as on Lambda."""
+        """Return the folder of a package, where the owner may read only what others may, as on Lambda."""
         folder = self._folder / hashlib.sha256(package).hexdigest()
         with self._lock:
             if not folder.is_dir():
@@ -269,7 +271,7 @@ class Functions:
         return folder
 
     def _log(self, function: LambdaFunction, stream: str, lines: list[str]) -> None:
-        """Write to the function's log group, as far as its role lets it."""
+        """Write to the function's log group, if its role allows it."""
         group = f"/aws/lambda/{function.function_name}"
         place = f"arn:aws:logs:{function.region}:{self._account}:log-group:{group}"
         if not self._roles.allows(function.role, "logs:PutLogEvents", f"{place}:log-stream:{stream}"):
@@ -294,10 +296,10 @@ def _unpack(package: bytes, folder: Path) -> None:
 
 
 def version(function: LambdaFunction) -> str:
-    """Return a function's version as Lambda calls it."""
+    """Return a function's version in Lambda's notation."""
     return "$LATEST" if ":" not in function.function_arn.partition(":function:")[2] else str(function.version)
 
 
 def tail(lines: list[str]) -> str:
-    """Return the end of a log as `LogType=Tail` asks for it: the last 4 KB, in Base64."""
+    """Return the last 4 KB of a log in Base64, for `LogType=Tail`."""
     return base64.b64encode("\n".join(lines).encode()[-4096:]).decode()

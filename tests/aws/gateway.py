@@ -1,7 +1,7 @@
-"""The internet, as far as a deployer sees it: a proxy behind which an account's APIs answer under their real names.
+"""The internet as the deployer sees it: a proxy that serves an account's APIs under their real host names.
 
-Programs that honour HTTPS_PROXY, and believe the authority of certificates.py, reach them unchanged: curl, requests,
-Zappa. A name that is not the account's does not exist.
+Programs that use HTTPS_PROXY and trust the certificate authority of certificates.py work unchanged: curl, requests,
+Zappa. Other host names do not exist.
 """
 
 import contextlib
@@ -21,25 +21,25 @@ from tests.aws.proxy_events import Request, Response
 from tests.aws.roles import Roles
 
 PACKAGES = re.compile(r"awslambda-[\w-]+-tasks\.s3\.[\w-]+\.amazonaws\.com")
-MOST_BODY = 10 * 1024 * 1024  # bytes, of a request
+MOST_BODY = 10 * 1024 * 1024  # bytes in a request
 
 
 class Gateway(ThreadingHTTPServer):
     """Serve the proxy on loopback.
 
     Args:
-        account: The number of the account.
+        account: The account's number.
         functions: Its functions.
         roles: Its roles.
-        packages: Packages of functions, by the path at which they can be fetched.
+        packages: Functions' packages, by the path of their URL.
         folder: Where certificates are kept.
 
     Attributes:
-        url: What `HTTPS_PROXY` has to be.
-        certificates: The file of authorities to believe.
+        url: The value for `HTTPS_PROXY`.
+        certificates: The file of trusted certificate authorities.
     """
 
-    daemon_threads = False  # closing waits for them
+    daemon_threads = False  # closing waits for its threads
     request_queue_size = 64
 
     def __init__(
@@ -65,14 +65,14 @@ class Gateway(ThreadingHTTPServer):
         self.server_close()
 
     def answer(self, request: Request) -> Response:
-        """Answer a request to a name that is known."""
+        """Answer a request to a known host."""
         if PACKAGES.fullmatch(request.host):
             package = self.packages.get(request.path)
             return Response(200 if package else 403, [("Content-Type", "application/zip")], package or b"")
         return self.apis.answer(request)
 
     def process_request_thread(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
-        """Handle a connection, and remember it while that lasts."""
+        """Handle a connection, and keep track of it meanwhile, so that `close` can end it."""
         self._open.add(request)
         try:
             super().process_request_thread(request, client_address)
@@ -80,14 +80,14 @@ class Gateway(ThreadingHTTPServer):
             self._open.discard(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Report an error of ours; that a client hung up is none."""
+        """Report an error, unless a client hung up."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
 
 class _Exchange(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 60  # seconds, for a client that says nothing
+    timeout = 60  # seconds that a client may be silent
     server: Gateway
     host = ""
 
@@ -106,7 +106,7 @@ class _Exchange(BaseHTTPRequestHandler):
         self.host, self.close_connection = host, False
 
     def finish(self) -> None:
-        """Close the connection, also the one inside the tunnel."""
+        """Close the connection and the one inside the tunnel."""
         super().finish()
         if self.host:
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Authorizers: functions that say by a token who may do what (AWS, "Use API Gateway Lambda authorizers")."""
+"""Authorizers: functions that return a policy for a token (AWS, "Use API Gateway Lambda authorizers")."""
 
 import json
 import re
@@ -18,20 +18,20 @@ from tests.aws.roles import Roles
 
 PLACE = "method.request.header."
 FUNCTION = re.compile(r"arn:aws:apigateway:[\w-]+:lambda:path/2015-03-31/functions/(.+)/invocations")
-PATIENCE = 29  # seconds, for an authorizer
+PATIENCE = 29  # seconds that an authorizer may take
 
 Key = tuple[str, str, str, str]
 
 
 class Authorizers:
-    """Let in whom an authorizer's policy allows it, and remember what the authorizer said.
+    """Admit the requests that an authorizer's policy allows, and cache its answers.
 
     Args:
         functions: The account's functions.
         roles: Its roles.
 
     Attributes:
-        clock: Seconds by which answers are kept.
+        clock: Tells the seconds by which answers expire.
     """
 
     def __init__(self, functions: Functions, roles: Roles) -> None:
@@ -42,16 +42,16 @@ class Authorizers:
         self._kept: dict[Key, tuple[float, Mapping[str, Any]]] = {}
 
     def admit(self, request: Request, route: Route, method: str, authorizer: Authorizer) -> dict[str, Any]:
-        """Return what an event tells of what the authorizer said.
+        """Return what an event's `requestContext.authorizer` contains.
 
         Args:
-            request: What is asked.
+            request: The request.
             route: Where it goes.
             method: The ARN of the method that is called.
-            authorizer: Who decides.
+            authorizer: The method's authorizer.
 
         Raises:
-            Refused: The token is missing or of another form, or the authorizer does not let it in.
+            Refused: The token is missing or malformed, or the authorizer refuses it.
         """
         if authorizer.type != "TOKEN":
             raise NotImplementedError(f"authorizers of the type {authorizer.type}")
@@ -74,7 +74,7 @@ class Authorizers:
         return {"principalId": answer["principalId"], **answer.get("context", {})}
 
     def _asked(self, authorizer: Authorizer, token: str, method: str) -> Mapping[str, Any]:
-        """Return what the function answers, as far as the gateway understands it."""
+        """Invoke the authorizer's function, and return its answer if it is well-formed."""
         found = FUNCTION.fullmatch(str(authorizer.authorizer_uri))
         role = authorizer.authorizer_credentials
         broken = Refused(500, None, "AuthorizerConfigurationException")
@@ -94,7 +94,7 @@ class Authorizers:
 
 
 def _is_understood(answer: Any) -> bool:
-    """Tell whether an answer is one of an authorizer's: its context is flat (AWS, "Output from an authorizer")."""
+    """Tell whether an authorizer's answer is well-formed; its context is flat (AWS, "Output from an authorizer")."""
     return (
         isinstance(answer, dict)
         and isinstance(answer.get("principalId"), str)

@@ -1,6 +1,6 @@
-"""The cache that a stage may have (AWS, "Cache settings for REST APIs").
+"""A stage's cache (AWS, "Cache settings for REST APIs").
 
-An answer is found by the values of what its integration names as keys, and by nothing else.
+An answer is identified only by the values of the integration's cache keys.
 """
 
 import time
@@ -16,13 +16,13 @@ Key = tuple[str, ...]
 
 
 class Cache:
-    """Keep what functions answered, for as long as a method's settings say."""
+    """Keep functions' answers for as long as a method's settings say."""
 
     def __init__(self) -> None:
         self._kept: dict[Key, tuple[float, bytes]] = {}
 
     def get(self, key: Key) -> bytes | None:
-        """Return an answer that is kept; None where there is none, or none any longer."""
+        """Return a cached answer; None if there is none or it has expired."""
         until, payload = self._kept.get(key, (0.0, b""))
         return payload if time.monotonic() < until else None
 
@@ -32,11 +32,11 @@ class Cache:
 
 
 def seconds(stage: Stage, method: Method, resource: str) -> float | None:
-    """Return for how long a method's answers are kept; None for not at all.
+    """Return how long a method's answers are cached; None if they are not.
 
     Args:
         stage: Where the method is deployed.
-        method: It; unless it is said of one itself, only GET is kept.
+        method: The method. Only GET is cached, unless the method has settings of its own.
         resource: The resource's path.
     """
     own = resource.replace("~", "~0").replace("/", "~1")
@@ -47,12 +47,12 @@ def seconds(stage: Stage, method: Method, resource: str) -> float | None:
 
 
 def key(request: Request, route: Route, integration: Integration) -> Key:
-    """Return by what an answer is found.
+    """Return the cache key of a request.
 
     Args:
-        request: What is asked.
+        request: The request.
         route: Where it goes.
-        integration: What names the keys.
+        integration: The integration that names the keys.
     """
     headers = {name.lower(): header(request.headers, name.lower()) for name, _ in request.headers}
     query = dict(parse_qsl(request.query, keep_blank_values=True))

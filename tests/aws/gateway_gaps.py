@@ -1,4 +1,4 @@
-"""What moto leaves out of API Gateway: snapshots of what is deployed, a stage's cache, half of the properties."""
+"""What moto lacks of API Gateway: snapshots of deployments, stage caches, and half of the properties."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -23,12 +23,12 @@ AUTHORIZATION_TYPES = ("NONE", "AWS_IAM", "CUSTOM", "COGNITO_USER_POOLS")
 
 
 class Snapshot(NamedTuple):
-    """Hold what an API was when it was deployed: what is changed later is not served until the next deployment.
+    """An API as it was deployed: later changes are not served before the next deployment.
 
     Attributes:
-        binary: The media types that are binary.
-        smallest_compressed: Bytes from which on an answer is compressed; None for never.
-        methods: A resource's id and its methods by their verbs, by the resource's path.
+        binary: The binary media types.
+        smallest_compressed: The fewest bytes of an answer that is compressed; None for never.
+        methods: By the resource's path, its id and its methods by verb.
     """
 
     binary: tuple[str, ...]
@@ -37,7 +37,7 @@ class Snapshot(NamedTuple):
 
 
 def close(moto: pytest.MonkeyPatch) -> None:
-    """Close the gaps, until moto is what it was."""
+    """Close the gaps until the patch is undone."""
     moto.setattr(RestAPI, "apply_patch_operations", _patch_api)
     moto.setattr(RestAPI, "create_authorizer", _with_expression(RestAPI.create_authorizer))
     moto.setattr(RestAPI, "create_deployment", _deployed(RestAPI.create_deployment))
@@ -55,11 +55,11 @@ def snapshot(api: RestAPI, stage: Stage) -> Snapshot:
 
 
 class CloudFormationAuthorizer(CloudFormationModel):
-    """Be the resource that moto's CloudFormation has no class for (it finds classes by their base)."""
+    """The authorizer as a CloudFormation resource, which moto lacks; it finds this class by its base."""
 
     @staticmethod
     def cloudformation_name_type() -> str:
-        """Return the property that holds the name; CloudFormation makes none up."""
+        """Return the property with the name; empty because CloudFormation does not generate one."""
         return ""
 
     @staticmethod
@@ -76,7 +76,7 @@ class CloudFormationAuthorizer(CloudFormationModel):
         region_name: str,
         **kwargs: Any,
     ) -> "CloudFormationAuthorizer":
-        """Make the authorizer."""
+        """Create the authorizer."""
         given = cloudformation_json["Properties"]
         made: Authorizer = apigateway_backends[account_id][region_name].create_authorizer(
             given["RestApiId"],
@@ -102,14 +102,14 @@ class CloudFormationAuthorizer(CloudFormationModel):
         account_id: str,
         region_name: str,
     ) -> "CloudFormationAuthorizer":
-        """Make a new one in the place of another."""
+        """Replace the authorizer with a new one."""
         return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
 
     @classmethod
     def delete_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
     ) -> None:
-        """Do nothing: it goes with its API."""
+        """Do nothing: it is deleted with its API."""
 
 
 def _make_method(
@@ -120,7 +120,7 @@ def _make_method(
     region_name: str,
     **kwargs: Any,
 ) -> Method:
-    """Make a method of an API with what moto leaves out: authorizer, role, time-out, cache key."""
+    """Create a method with what moto leaves out: authorizer, role, time-out, cache key."""
     given, backend = cloudformation_json["Properties"], apigateway_backends[account_id][region_name]
     resource = given["ResourceId"]
     if resource == given["RestApiId"]:
@@ -152,7 +152,7 @@ def _make_method(
 def _delete_api(
     cls: type[RestAPI], resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
 ) -> None:
-    """Delete an API with its stack; usage plans that open its stages no longer do."""
+    """Delete an API with its stack, and remove its stages from usage plans."""
     backend = apigateway_backends[account_id][region_name]
     backend.apis.pop(resource_name, None)
     for plan in backend.usage_plans.values():
@@ -160,7 +160,7 @@ def _delete_api(
 
 
 def _delete_plan(backend: APIGatewayBackend, usage_plan_id: str) -> None:
-    """Delete a usage plan, unless it opens a stage; moto deletes it all the same."""
+    """Delete a usage plan, unless a stage is bound to it; moto deletes it anyway."""
     stages = ", ".join(f"{each['apiId']}:{each['stage']}" for each in backend.get_usage_plan(usage_plan_id).api_stages)
     if stages:
         message = f"Cannot delete Usage Plan {usage_plan_id} because there are API Stages associated with it, including"
@@ -170,7 +170,7 @@ def _delete_plan(backend: APIGatewayBackend, usage_plan_id: str) -> None:
 
 
 def _patch_api(api: RestAPI, operations: list[dict[str, Any]]) -> None:
-    """Change an API (AWS, "Patch operations": RestApi), of which moto knows half."""
+    """Change an API (AWS, "Patch operations": RestApi); moto supports half of the operations."""
     for each in operations:
         kind, path, value = each["op"], each["path"], each.get("value")
         name, _, member = path.removeprefix("/").partition("/")
@@ -188,7 +188,7 @@ def _patch_api(api: RestAPI, operations: list[dict[str, Any]]) -> None:
 
 
 def _with_expression(create: Callable[..., Authorizer]) -> Callable[..., Authorizer]:
-    """Make an authorizer with its validation expression, which moto misspells and so loses."""
+    """Create an authorizer with its validation expression, which moto loses by a misspelling."""
 
     def made(api: RestAPI, *given: Any, **named: Any) -> Authorizer:
         authorizer = create(api, *given, **named)
@@ -199,7 +199,7 @@ def _with_expression(create: Callable[..., Authorizer]) -> Callable[..., Authori
 
 
 def _deployed(create: Callable[..., Deployment]) -> Callable[..., Deployment]:
-    """Deploy an API to a stage, which keeps its settings where it is there already; moto makes a new one."""
+    """Deploy an API, and keep the settings of an existing stage; moto replaces the stage."""
 
     def deployed(api: RestAPI, name: str, description: str, stage_variables: Any = None) -> Deployment:
         before = api.stages.get(name)
@@ -216,7 +216,7 @@ def _deployed(create: Callable[..., Deployment]) -> Callable[..., Deployment]:
 
 
 def _with_cache(create: Callable[[APIGatewayResponse], Any]) -> Callable[[APIGatewayResponse], Any]:
-    """Deploy, and give the stage a cache where that is asked for."""
+    """Deploy, and create the stage's cache if requested."""
 
     def deployed(request: APIGatewayResponse) -> Any:
         answer = create(request)
@@ -231,7 +231,7 @@ def _with_cache(create: Callable[[APIGatewayResponse], Any]) -> Callable[[APIGat
 
 
 def _with_key(put: Callable[[APIGatewayResponse], Any]) -> Callable[[APIGatewayResponse], Any]:
-    """Make an integration, with the keys of its cache."""
+    """Create an integration with its cache keys."""
 
     def made(request: APIGatewayResponse) -> Any:
         answer = put(request)

@@ -1,4 +1,4 @@
-"""API keys, and what their usage plans allow (AWS, "Usage plans and API keys for REST APIs in API Gateway")."""
+"""API keys and usage plans (AWS, "Usage plans and API keys for REST APIs in API Gateway")."""
 
 import hmac
 import threading
@@ -11,36 +11,40 @@ from moto.apigateway.models import APIGatewayBackend, ApiKey, UsagePlan, apigate
 from tests.aws.gateway_refusals import Refused
 from tests.aws.proxy_events import Request, Route, header
 
-PERIODS = {"DAY": "%Y-%m-%d", "WEEK": "%G-%V", "MONTH": "%Y-%m"}  # of a quota, as a date that stays the same within one
+PERIODS = {
+    "DAY": "%Y-%m-%d",
+    "WEEK": "%G-%V",
+    "MONTH": "%Y-%m",
+}  # a quota's periods, as formats that differ between them
 
 
 class Keys:
-    """Let in who has a key that is bound to a stage, as often and as fast as its plan says.
+    """Admit requests with a key that is bound to the stage, within the limits of its plan.
 
     Args:
-        account: The number of the account.
+        account: The account's number.
 
     Attributes:
-        clock: Seconds by which plans count.
+        clock: Tells the seconds since 1970 by which plans count.
     """
 
     def __init__(self, account: str) -> None:
         self.clock: Callable[[], float] = time.time
         self._account = account
         self._lock = threading.Lock()
-        self._left: dict[tuple[str, str], tuple[float, float]] = {}  # requests at once, and when that was
+        self._left: dict[tuple[str, str], tuple[float, float]] = {}  # tokens in the bucket, and when
         self._used: dict[tuple[str, str, str], int] = {}
 
     def admit(self, request: Request, route: Route, region: str) -> dict[str, str]:
-        """Return what an event tells of the key with which a request came.
+        """Return what an event says of the request's key.
 
         Args:
-            request: What is asked.
+            request: The request.
             route: Where it goes.
-            region: Where the API is.
+            region: The API's region.
 
         Raises:
-            Refused: There is no key that fits, or it has had its share.
+            Refused: The key is missing, unknown or not bound to the stage, or has reached its limit.
         """
         value = header(request.headers, "x-api-key")
         with self._lock:
@@ -53,7 +57,7 @@ class Keys:
 
     @staticmethod
     def _bound(gateway: APIGatewayBackend, value: str, route: Route) -> Iterator[tuple[ApiKey, UsagePlan]]:
-        """Yield the key that has a value, with each plan by which it opens a stage."""
+        """Yield the key with a value, with each plan that binds it to the stage."""
         for key in gateway.keys.values():
             if key.enabled and hmac.compare_digest(key.value.encode(), value.encode()):
                 for plan in gateway.get_usage_plans(key.id):
@@ -62,7 +66,7 @@ class Keys:
                         yield key, plan
 
     def _count(self, key: ApiKey, plan: UsagePlan) -> None:
-        """Count a request: throttling is a token bucket, a quota a number for each period."""
+        """Count a request: throttling is a token bucket, a quota is a counter for each period."""
         now, place = self.clock(), (key.id, plan.id)
         if plan.throttle:
             most, rate = float(plan.throttle.get("burstLimit", 1)), float(plan.throttle.get("rateLimit", 1))

@@ -1,4 +1,4 @@
-"""What API Gateway says to those whom it does not let in (AWS, "Gateway response types for API Gateway")."""
+"""API Gateway's own error responses (AWS, "Gateway response types for API Gateway")."""
 
 import json
 
@@ -6,13 +6,13 @@ from tests.aws.proxy_events import Response
 
 
 class Refused(Exception):
-    """Say that a request does not come in.
+    """A request is refused.
 
     Args:
         status: The HTTP status.
-        message: What the client is told; null where None.
-        error: The exception's name, which stands in a header.
-        name: What the message is called: `Message` where a policy refuses.
+        message: The message for the client; None is null.
+        error: The exception's name, for the header `x-amzn-ErrorType`.
+        name: The message's key; `Message` if a policy refuses.
     """
 
     def __init__(self, status: int, message: str | None, error: str, name: str = "message") -> None:

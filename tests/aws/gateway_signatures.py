@@ -1,6 +1,6 @@
-"""Requests signed by Signature Version 4, made out anew (AWS, "Signature Version 4 for API requests").
+"""Verification of signed requests (AWS, "Signature Version 4 for API requests").
 
-Botocore makes the signature that a request should bear, from what the request says and the secret of its key.
+Botocore computes the signature that a request should have from its contents and the key's secret.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from tests.aws.gateway_refusals import Refused
 from tests.aws.proxy_events import Request, header
 from tests.aws.roles import Identity, Roles
 
-LATEST = timedelta(minutes=5)  # that a signature and AWS's clock may be apart
+LATEST = timedelta(minutes=5)  # that a signature's time may differ from AWS's clock
 TIME = "%Y%m%dT%H%M%SZ"
 ALGORITHM = "AWS4-HMAC-SHA256"
 PARTS = re.compile(
@@ -26,25 +26,25 @@ PARTS = re.compile(
 
 
 class Signatures:
-    """Let in whose signature is right and whom a policy of his own allows it.
+    """Admit requests that are signed correctly by an identity whose policy allows them.
 
     Args:
-        roles: Who is known.
+        roles: The account's identities.
     """
 
     def __init__(self, roles: Roles) -> None:
         self._roles = roles
 
     def admit(self, request: Request, method: str, region: str) -> dict[str, str]:
-        """Return what an event tells of who has signed a request.
+        """Return what an event says of a request's signer.
 
         Args:
-            request: What is asked.
+            request: The request.
             method: The ARN of the method that is called.
-            region: Where the API is.
+            region: The API's region.
 
         Raises:
-            Refused: It is not signed, or wrongly, or its signer may not call the method.
+            Refused: The signature is missing or wrong, or the signer may not call the method.
         """
         authorization = header(request.headers, "authorization")
         if not authorization:
@@ -67,7 +67,7 @@ class Signatures:
 
 
 def _check(request: Request, parts: re.Match[str], identity: Identity, region: str) -> None:
-    """Check a signature: when it was made, for what, and whether by who has the secret."""
+    """Check a signature's time, scope and value."""
     stamp = header(request.headers, "x-amz-date")
     try:
         made = datetime.strptime(stamp, TIME).replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
-"""Stages of this project, deployed as somebody deploys them who has cloned it.
+"""Stages of this project, deployed from a clone with the README's commands.
 
-`dev` is the stage as it is. `zappas` is the same with Zappa's own handler instead of ours: what it answers is what ours
-has to answer. Modules that use the fixtures name this one in `pytest_plugins`: PYTEST_DONT_REWRITE.
+`dev` is the stage as it is. `zappas` is the same with Zappa's own handler, whose answers ours must equal. Modules that
+use the fixtures name this one in `pytest_plugins`: PYTEST_DONT_REWRITE.
 """
 
 import json
@@ -26,7 +26,7 @@ BUCKET = "quotes-123456789012-us-east-1"  # what `make setup` makes of the examp
 
 @dataclass(frozen=True)
 class Answer:
-    """Hold an answer as it came through the gateway; header names are in lower case."""
+    """An answer that came through the gateway; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -39,13 +39,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Stage:
-    """Be a deployed stage.
+    """A deployed stage.
 
     Attributes:
         account: Where it is deployed.
-        project: The folder from which it was.
+        project: The folder from which it was deployed.
         name: The stage's name.
-        url: What its clients know.
+        url: Its URL, without a final slash.
     """
 
     account: Account
@@ -59,16 +59,16 @@ class Stage:
 
     @property
     def function(self) -> str:
-        """Return the function's name: Zappa's slug of project and stage."""
+        """Return the function's name, which Zappa makes from project and stage."""
         return f"quotes-{self.name}".replace("_", "-")
 
     @property
     def state(self) -> dict[str, str]:
-        """Return bucket and key of the state."""
+        """Return the bucket and key of the state."""
         return {"Bucket": BUCKET, "Key": f"{self.name}/quotes.db"}
 
     def curl(self, path: str, *options: str) -> Answer:
-        """Ask with curl, through the gateway."""
+        """Send a request with curl, through the gateway."""
         ended = self.account.curl("--include", *options, f"{self.url}{path}")
         assert ended.returncode == 0, ended.stderr
         head, _, body = ended.stdout.partition(b"\r\n\r\n")
@@ -79,29 +79,29 @@ class Stage:
         return Answer(int(status.split()[1]), {name.lower(): value for name, value in headers.items()}, body)
 
     def set_environment(self, **variables: str) -> None:
-        """Change the remote environment; instances that start from now on have it."""
+        """Replace the remote environment, and end the instances that have the old one."""
         body = json.dumps(variables).encode()
         self.account.client("s3").put_object(Bucket=BUCKET, Key=f"{self.name}/environment.json", Body=body)
         self.account.functions.discard(self.arn)
 
     def forget(self) -> None:
-        """Let no day be on record, and no instance remember one."""
+        """Delete the state, and end the instances that remember a day."""
         self.account.client("s3").delete_object(**self.state)
         self.account.functions.discard(self.arn)
 
 
 def cloned(folder: Path) -> Path:
-    """Return a clone of the project as it is now, whose environment is the one that runs the tests."""
+    """Return a clone of the working tree, with the environment that runs the tests."""
     tracked = subprocess.run(["git", "ls-files", "-z", "--cached"], cwd=ROOT, capture_output=True, check=True).stdout
     for name in filter(None, tracked.decode().split("\0")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, folder / name)  # with its date, or `make` would make the environment anew
+        shutil.copy2(ROOT / name, folder / name)  # with its date, or `make` would rebuild the environment
     (folder / ".venv").symlink_to(ROOT / ".venv")
     return folder
 
 
 def run(account: Account, project: Path, command: str) -> str:
-    """Run a command of the deployer's, in the activated environment; return what it said."""
+    """Run a shell command as the deployer, in the activated environment, and return its output."""
     ended = account.run(project, "bash", "-c", command)
     assert ended.returncode == 0, ended.stdout
     return ended.stdout
@@ -109,7 +109,7 @@ def run(account: Account, project: Path, command: str) -> str:
 
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
-    """Serve an upstream that has another quote each time."""
+    """Serve an upstream that returns another quote each time."""
 
     def another(call: Call) -> None:
         quote = {"quote": f"Number {call.number}.", "author": "Somebody", "category": "Numbers"}
@@ -122,7 +122,7 @@ def upstream() -> Iterator[Upstream]:
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a clone with one stage more, whose requests go through Zappa's own handler."""
+    """Return a clone with an additional stage, `zappas`."""
     folder = cloned(tmp_path_factory.mktemp("project"))
     settings = json.loads((folder / "zappa_settings.json").read_text())
     settings["zappas"] = {
@@ -139,7 +139,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def deployed(account: Account, project: Path) -> Iterator[dict[str, Stage]]:
-    """Return both stages, deployed as the README says."""
+    """Return both stages, deployed with the README's commands."""
     stages = {}
     for name in ("dev", "zappas"):
         run(account, project, f"make setup STAGE={name}")
@@ -154,13 +154,13 @@ def deployed(account: Account, project: Path) -> Iterator[dict[str, Stage]]:
 
 @pytest.fixture(params=["dev", "zappas"])
 def stage(deployed: dict[str, Stage], request: pytest.FixtureRequest) -> Stage:
-    """Return each of both stages in turn."""
+    """Return each stage in turn."""
     return deployed[request.param]
 
 
 @pytest.fixture
 def new_stage(stage: Stage) -> Iterator[Stage]:
-    """Return each of both stages in turn, with an empty record, no settings and no instance, and leave it so."""
+    """Return each stage in turn, without state, settings or instances, before and after the test."""
     stage.set_environment()
     stage.forget()
     yield stage
@@ -169,5 +169,5 @@ def new_stage(stage: Stage) -> Iterator[Stage]:
 
 
 def problem(status: int, detail: str, title: str = "", kind: str = "about:blank") -> dict[str, Any]:
-    """Return an error as RFC 9457 has it."""
+    """Return an error document (RFC 9457)."""
     return {"type": kind, "title": title or HTTPStatus(status).phrase, "status": status, "detail": detail}
