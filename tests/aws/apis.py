@@ -1,4 +1,4 @@
-"""The REST APIs of an account, called: which method a request means, and what comes of it."""
+"""An account's REST APIs: which method a request calls, and how it is answered."""
 
 import json
 import re
@@ -21,13 +21,13 @@ from tests.aws.proxy_events import Malformed, Request, Response, Route, event, r
 from tests.aws.roles import Roles
 
 OWN_NAME = re.compile(r"(\w+)\.execute-api\.([\w-]+)\.amazonaws\.com")
-PATIENCE = 29_000  # milliseconds, where an integration says nothing else
+PATIENCE = 29_000  # milliseconds, unless an integration has its own time-out
 
 INTERNAL = "Internal server error"
 
 
 class Target(NamedTuple):
-    """Hold what a request leads to."""
+    """What a request calls."""
 
     stage: Stage
     method: Method
@@ -35,16 +35,16 @@ class Target(NamedTuple):
 
 
 class Apis:
-    """Answer requests to the account's APIs, by their own names and by custom domains.
+    """Answer requests to the account's APIs, at their own host names and at custom domains.
 
     Args:
-        account: The number of the account.
+        account: The account's number.
         functions: Its functions.
         roles: Its roles.
 
     Attributes:
-        authorizers: What lets in by tokens.
-        keys: What lets in by API keys.
+        authorizers: Admits requests by tokens.
+        keys: Admits requests by API keys.
     """
 
     def __init__(self, account: str, functions: Functions, roles: Roles) -> None:
@@ -57,7 +57,7 @@ class Apis:
         self.keys = Keys(account)
 
     def know(self, host: str) -> bool:
-        """Tell whether a name is an API's; every name of API Gateway's own is, also when the API is gone."""
+        """Tell whether a host is an API's. All of API Gateway's own are, even if the API has been deleted."""
         return bool(OWN_NAME.fullmatch(host)) or any(True for _ in self._mappings(host))
 
     def answer(self, request: Request) -> Response:
@@ -84,7 +84,7 @@ class Apis:
         return self._integrated(target, request)
 
     def _admitted(self, target: Target, request: Request, path: str, api: RestAPI) -> Target:
-        """Return where a request goes, with what is known of who asks: authorization first, then the API key."""
+        """Return where a request goes, with what is known of the caller: authorization first, then the API key."""
         route, kind = target.route, target.method.authorization_type
         place = f"{api.region_name}:{self._account}:{route.api_id}/{route.stage}/{request.method}{path}"
         arn = f"arn:aws:execute-api:{place}"
@@ -125,7 +125,7 @@ class Apis:
             return refusal(502, INTERNAL, "InternalServerErrorException")
 
     def _may_invoke(self, target: Target, arn: str, role: str | None) -> bool:
-        """Tell whether the gateway may invoke a function: with a role, or because the function lets it."""
+        """Tell whether the gateway may invoke a function: by a role, or by the function's own policy."""
         if not self._functions.exists(arn):
             return False
         if role:
@@ -179,7 +179,7 @@ def _generality(resource: str) -> tuple[int, int]:
 
 
 def _parameters(template: str, path: str) -> dict[str, str] | None:
-    """Return the parameters that a resource's path finds in a request's; None where it does not fit."""
+    """Return the parameters that a resource's path has in a request's; None if the paths do not match."""
     parts = re.split(r"\{(\w+\+?)\}", template)
     pattern = "".join(
         re.escape(part) if index % 2 == 0 else f"(?P<{part.rstrip('+')}>{'.+' if part.endswith('+') else '[^/]+'})"

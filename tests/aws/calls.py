@@ -1,4 +1,4 @@
-"""What a request to AWS asks for: who, which action of which service, on what."""
+"""API calls: whose, which action of which service, on which resource."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote
 from botocore.loaders import Loader
 from botocore.model import OperationModel, ServiceModel
 
-# The services that tell an operation by method and path, by the name that a signature bears.
+# The services that identify an operation by method and path, by their names in a signature.
 BY_PATH = {"apigateway": "apigateway", "lambda": "lambda", "route53": "route53", "s3": "s3", "xray": "xray"}
 
 # Permissions are not always named as operations are (AWS, "Service Authorization Reference").
@@ -29,20 +29,20 @@ ACTIONS = {
     "sns:PublishBatch": "sns:Publish",
     "sqs:SendMessageBatch": "sqs:SendMessage",
 }
-PREFIXES = {"monitoring": "cloudwatch"}  # of actions, where a signature bears another name
+PREFIXES = {"monitoring": "cloudwatch"}  # of actions, if the signature has another name
 
 CREDENTIAL = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 
 
 class Call(NamedTuple):
-    """Hold a call of AWS's interface.
+    """An API call.
 
     Attributes:
-        access_key_id: Whose; empty where it is not signed.
-        service: The service's name, as the signature has it.
-        action: What it needs a permission for, such as `s3:GetObject`.
-        resource: On what, an ARN; `*` where the action knows none, or none that a function of ours would name.
-        region: Where.
+        access_key_id: The caller's; empty if the call is not signed.
+        service: The service's name in the signature.
+        action: The action that needs permission, such as `s3:GetObject`.
+        resource: An ARN; `*` if the action has no resource, or none that a function of ours would use.
+        region: The region.
     """
 
     access_key_id: str
@@ -53,12 +53,12 @@ class Call(NamedTuple):
 
 
 def understood(environ: Mapping[str, str], body: bytes, account: str) -> Call:
-    """Return what a request asks for.
+    """Return the call that a request makes.
 
     Args:
         environ: The request (PEP 3333).
         body: Its body.
-        account: The number of the account.
+        account: The account's number.
     """
     query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
     signature = environ.get("HTTP_AUTHORIZATION") or f"Credential={query.get('X-Amz-Credential', [''])[0]}"
@@ -76,7 +76,7 @@ def understood(environ: Mapping[str, str], body: bytes, account: str) -> Call:
 def _operation(
     service: str, environ: Mapping[str, str], path: str, query: dict[str, list[str]], body: bytes
 ) -> tuple[str, dict[str, str]]:
-    """Return an operation's name, and the values that may tell on what it works."""
+    """Return an operation's name, and the values that may identify its resource."""
     if target := environ.get("HTTP_X_AMZ_TARGET"):
         fields = json.loads(body or b"{}")
         return target.rpartition(".")[2], {name: value for name, value in fields.items() if isinstance(value, str)}
@@ -94,7 +94,7 @@ def _operation(
 
 @cache
 def _patterns(service: str) -> list[tuple[str, re.Pattern[str], frozenset[str], str]]:
-    """Return the methods, paths and needed query parameters of a service's operations, the strictest first."""
+    """Return the methods, paths and needed query parameters of a service's operations, the most specific first."""
     model = ServiceModel(Loader().load_service_model(service, "service-2"))
     operations = [model.operation_model(name) for name in model.operation_names]
     return sorted(

@@ -1,4 +1,4 @@
-"""Certificates for names that are not ours, by an authority that only who is told so believes."""
+"""Certificates for host names that are not ours, by an authority that only the tests' programs trust."""
 
 import datetime as dt
 import ssl
@@ -14,13 +14,13 @@ A_DAY = dt.timedelta(days=1)
 
 
 class Certificates:
-    """Make certificates, in a folder.
+    """Create certificates in a folder.
 
     Args:
         folder: Where they are kept.
 
     Attributes:
-        bundle: The authority's certificate, for those that shall believe it.
+        bundle: The file with the authority's certificate, for the programs that are to trust it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,7 +38,7 @@ class Certificates:
         self._making = threading.Lock()
 
     def context(self, host: str) -> ssl.SSLContext:
-        """Return what serves TLS as a host."""
+        """Return the TLS context of a host."""
         with self._making:
             if host not in self._contexts:
                 self._contexts[host] = self._made(host)

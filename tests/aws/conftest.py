@@ -1,4 +1,4 @@
-"""The account that tests deploy to: one for all of them, for a deployment takes seconds."""
+"""The account that tests deploy to: the same for all, because a deployment takes seconds."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,14 +12,14 @@ from tests.aws.hand_made import ANSWER, ECHO, Api, HandMade
 
 @pytest.fixture(scope="session")
 def account() -> Iterator[Account]:
-    """Return the account; nothing of it is left at the end."""
+    """Return the account, which is removed at the end."""
     with Account() as account:
         yield account
 
 
 @pytest.fixture
 def made(account: Account) -> Iterator[HandMade]:
-    """Return what makes functions and APIs without Zappa."""
+    """Return what creates functions and APIs without Zappa."""
     made = HandMade(account)
     yield made
     made.delete()
@@ -27,7 +27,7 @@ def made(account: Account) -> Iterator[HandMade]:
 
 @pytest.fixture
 def ask(account: Account) -> Callable[..., Answer]:
-    """Return what asks with curl."""
+    """Return what sends requests with curl."""
     return partial(curled, account)
 
 
@@ -39,5 +39,5 @@ def echo(made: HandMade) -> Api:
 
 @pytest.fixture
 def answering(made: HandMade) -> Api:
-    """Return an API whose function returns what the parameter `answer` says."""
+    """Return an API whose function returns the parameter `answer`."""
     return made.api(made.function("answering", ANSWER), "answering")

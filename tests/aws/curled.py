@@ -1,4 +1,4 @@
-"""What curl gets, taken apart."""
+"""Answers as curl receives them."""
 
 import json
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ from tests.aws.account import Account
 
 
 class Answer(NamedTuple):
-    """Hold an answer, its headers in their order."""
+    """An answer, with its headers in order."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -23,11 +23,11 @@ class Answer(NamedTuple):
 
 
 def curled(account: Account, *arguments: str) -> Answer:
-    """Ask with curl.
+    """Send a request with curl.
 
     Args:
-        account: Where.
-        arguments: Curl's: a URL, options.
+        account: The account whose APIs can be reached.
+        arguments: For curl: a URL, options.
     """
     done = account.curl("--include", *arguments)
     assert done.returncode == 0, done.stderr
@@ -41,7 +41,7 @@ def returning(url: str, **answer: Any) -> list[str]:
     """Return curl's arguments for a request that makes a function return something.
 
     Args:
-        url: Of the API `answering`.
+        url: The URL of the API `answering`.
         answer: What the function returns.
     """
     return ["--get", "--data-urlencode", f"answer={json.dumps(answer)}", url]

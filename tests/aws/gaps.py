@@ -1,4 +1,4 @@
-"""What moto's models leave out of what a deployment asks for, put in for as long as an account lives."""
+"""What moto's models lack for a deployment, patched in while an account exists."""
 
 import json
 from collections.abc import Callable
@@ -16,11 +16,11 @@ from tests.aws.phones import Phones
 
 
 class Gaps:
-    """Hold the gaps that are closed; whoever has closed them opens them again.
+    """Patches of moto. Their creator has to undo them with `close`.
 
     Attributes:
-        deliver: Takes what is to be invoked asynchronously: the function's ARN, the event.
-        phones: Receive the texts.
+        deliver: Invokes a function asynchronously, given its ARN and the event.
+        phones: Where texts arrive.
     """
 
     deliver: Callable[[str, bytes], object]
@@ -33,7 +33,7 @@ class Gaps:
         gateway_gaps.close(self._moto)
 
     def close(self) -> None:
-        """Make moto what it was."""
+        """Undo the patches."""
         self._moto.undo()
 
     def _published(self, publish: Callable[..., None]) -> Callable[..., None]:
@@ -52,7 +52,7 @@ class Gaps:
 
     @property
     def _invoked(self) -> Callable[..., str]:
-        """Return what invokes a function for another service; moto would want Docker."""
+        """Return what invokes a function for another service; moto would need Docker."""
 
         def invoked(function: LambdaFunction, body: str, *_: object) -> str:
             self.deliver(function.function_arn, body.encode())
@@ -62,7 +62,7 @@ class Gaps:
 
 
 def _takes(subscription: Subscription) -> bool:
-    """Tell whether a queue lets its topic in; moto does not ask."""
+    """Tell whether a queue's policy admits a topic, which moto does not check."""
     _, _, _, region, account, name = subscription.endpoint.split(":")
     policy = sqs_backends[account][region].get_queue(name).policy
     given = {"Statement": []} if not policy else json.loads(policy) if isinstance(policy, str) else policy
@@ -78,7 +78,7 @@ def _notification(
     message_attributes: dict[str, Any] | None = None,
     **_: Any,
 ) -> bytes:
-    """Return the event by which a topic's message reaches a function (AWS, "Using AWS Lambda with Amazon SNS")."""
+    """Return the event with which a topic's message reaches a function (AWS, "Using AWS Lambda with Amazon SNS")."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     notification = {
         "Type": "Notification",

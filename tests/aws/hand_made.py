@@ -1,4 +1,4 @@
-"""Functions and APIs made call by call, of a few lines of source: what the harness's own tests look at."""
+"""Functions and APIs created call by call from a few lines of source, for the harness's own tests."""
 
 import io
 import json
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from tests.aws.account import Account
 
-# A function that answers a request with its event, and one that returns what a parameter says.
+# A function that answers a request with its event, and one that returns the value of a parameter.
 ECHO = """
 import json
 def handler(event, context):
@@ -18,21 +18,21 @@ ANSWER = "import json\ndef handler(event, context): return json.loads(event['que
 
 EVERYTHING_IS_BINARY = ("add", "/binaryMediaTypes/*~1*", "")  # for `HandMade.patch`
 
-OPEN = {"authorizationType": "NONE"}  # to everybody
+OPEN = {"authorizationType": "NONE"}  # no credential is required
 
 TRUST = json.dumps({"Version": "2012-10-17", "Statement": []})
 LOGS = {"Effect": "Allow", "Action": ["logs:*", "lambda:InvokeFunction"], "Resource": "*"}
 
 
 class Api(NamedTuple):
-    """Hold an API's id, and the URL of its stage `dev`."""
+    """An API's id, and the URL of its stage `dev`."""
 
     id: str
     url: str
 
 
 class HandMade:
-    """Make things in an account, and delete them at the end."""
+    """Create functions and APIs in an account, and delete them at the end."""
 
     def __init__(self, account: Account) -> None:
         self.account = account
@@ -49,13 +49,13 @@ class HandMade:
         return package.getvalue()
 
     def function(self, name: str, source: str | bytes, *statements: Mapping[str, Any], **configuration: Any) -> str:
-        """Make a function and a role of its own; return its ARN.
+        """Create a function with a role of its own, and return its ARN.
 
         Args:
-            name: The function's, and the role's.
+            name: Of the function and the role.
             source: Of a module with `handler(event, context)`, or a package.
-            statements: What the role's policy says besides that it may write its log.
-            configuration: As `CreateFunction` knows it.
+            statements: In the role's policy, besides the right to write its log.
+            configuration: Further arguments of `CreateFunction`.
         """
         iam = self.account.client("iam")
         role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
@@ -76,14 +76,14 @@ class HandMade:
         closed: Mapping[str, Any] = OPEN,
         **integration: Any,
     ) -> Api:
-        """Make an API whose stage `dev` hands everything to a function; return it.
+        """Create and return an API whose stage `dev` passes everything to a function.
 
         Args:
             function: The function's ARN.
             role: The name of the role with which the gateway invokes it; empty for none.
             paths: The resources besides the root.
-            closed: What its methods ask for, as `PutMethod` knows it; `authorizer` holds what `CreateAuthorizer` does.
-            integration: As `PutIntegration` knows it.
+            closed: What methods require, as arguments of `PutMethod`; `authorizer` has those of `CreateAuthorizer`.
+            integration: Further arguments of `PutIntegration`.
         """
         gateway = self.account.client("apigateway")
         api: str = gateway.create_rest_api(name="hand made")["id"]
@@ -106,14 +106,14 @@ class HandMade:
         return Api(api, f"https://{api}.execute-api.us-east-1.amazonaws.com/dev")
 
     def patch(self, api: Api, *operations: tuple[str, str, str]) -> None:
-        """Change an API by operations, paths and values, and deploy it."""
+        """Change an API by patch operations (operation, path, value), and deploy it."""
         gateway = self.account.client("apigateway")
         patches = [{"op": op, "path": path, "value": value} for op, path, value in operations]
         gateway.update_rest_api(restApiId=api.id, patchOperations=patches)
         gateway.create_deployment(restApiId=api.id, stageName="dev")
 
     def delete(self) -> None:
-        """Delete everything that was made."""
+        """Delete everything that was created."""
         iam, functions, logs = (self.account.client(name) for name in ("iam", "lambda", "logs"))
         for api in self._apis:
             self.account.client("apigateway").delete_rest_api(restApiId=api)

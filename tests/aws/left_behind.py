@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-# Service, operation that can be paged, the list in its answer, what names an element of it.
+# Service, pageable operation, the list in its answer, and an element's name.
 LISTS = (
     ("acm", "list_certificates", "CertificateSummaryList", "CertificateArn"),
     ("apigateway", "get_api_keys", "items", "id"),
@@ -27,14 +27,14 @@ LISTS = (
 
 
 class HasClients(Protocol):
-    """Make clients of boto3's."""
+    """Create boto3 clients."""
 
     def client(self, service: str) -> Any:
-        """Return one."""
+        """Return a client."""
 
 
 def left_behind(account: HasClients) -> list[str]:
-    """Return what exists: service, kind and name, in alphabetical order; also what is in buckets and zones."""
+    """Return everything that exists, including the contents of buckets and zones: service, kind and name, sorted."""
     return sorted([*_listed(account), *_objects(account.client("s3")), *_records(account.client("route53"))])
 
 
@@ -60,5 +60,5 @@ def _records(route53: Any) -> Iterator[str]:
     for zone in route53.list_hosted_zones()["HostedZones"]:
         for page in route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone["Id"]):
             for record in page["ResourceRecordSets"]:
-                if record["Type"] not in ("NS", "SOA"):  # which a zone has from the start
+                if record["Type"] not in ("NS", "SOA"):  # which every zone has
                     yield f"route53 record {record['Name']} {record['Type']}"

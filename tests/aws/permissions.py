@@ -1,4 +1,4 @@
-"""Whether policies allow a call: nothing that is not granted or is denied (AWS, "Policy evaluation logic")."""
+"""Whether policies allow a call: only if it is allowed and not denied (AWS, "Policy evaluation logic")."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ def allows(policies: Iterable[Mapping[str, Any]], action: str, resource: str) ->
     Args:
         policies: Policy documents.
         action: Such as `s3:GetObject`.
-        resource: An ARN, or `*` where the action knows no resources.
+        resource: An ARN, or `*` if the action has no resources.
     """
     return effects(policies, action, resource) == {"Allow"}
 
@@ -29,12 +29,12 @@ def effects(policies: Iterable[Mapping[str, Any]], action: str, resource: str) -
 
 
 def lets_in(policy: Mapping[str, Any], service: str, source: str, action: str, resource: str) -> bool:
-    """Tell whether a resource's own policy lets a service act on it.
+    """Tell whether a resource's policy allows a service to act on it.
 
     Args:
         policy: The document.
         service: The principal, such as `events.amazonaws.com`.
-        source: The ARN of what the service acts for.
+        source: The ARN on whose behalf the service acts.
         action: Such as `lambda:InvokeFunction`.
         resource: The resource's ARN.
     """
@@ -49,7 +49,7 @@ def lets_in(policy: Mapping[str, Any], service: str, source: str, action: str, r
 
 
 def matches(patterns: str | list[str], text: str) -> bool:
-    """Tell whether one of some patterns, in which * and ? stand for others, fits a text."""
+    """Tell whether a text matches one of some patterns with * and ?."""
     escaped = (re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".") for pattern in _many(patterns))
     return any(re.fullmatch(pattern, text, re.DOTALL) for pattern in escaped)
 

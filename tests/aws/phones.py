@@ -1,15 +1,15 @@
-"""The world's phones: what an account's SNS sent them, which moto does not deliver to anybody."""
+"""Phones, which receive the texts of an account's SNS; moto delivers them nowhere."""
 
 from typing import Any, NamedTuple
 
 import pytest
 from moto.sns.models import SNSBackend
 
-PUBLISH = SNSBackend.publish  # moto's own, also within an account that is within another
+PUBLISH = SNSBackend.publish  # moto's own, even in a nested account
 
 
 class Text(NamedTuple):
-    """Hold a text as it arrived: at which number, and sent as which kind (AWS.SNS.SMS.SMSType)."""
+    """A text that arrived: number, message and kind (AWS.SNS.SMS.SMSType)."""
 
     number: str
     text: str
@@ -17,7 +17,7 @@ class Text(NamedTuple):
 
 
 class Phones:
-    """Receive what SNS takes: texts to a number, and those to a topic once for each number that is subscribed then.
+    """Receive texts to a number, and texts to a topic once for each number that is subscribed then.
 
     Attributes:
         received: The texts so far.
@@ -37,7 +37,7 @@ class Phones:
             message_id = PUBLISH(sns, message, arn, phone_number, **given)
             kind = (given.get("message_attributes") or {}).get("AWS.SNS.SMS.SMSType", {}).get("Value")
             numbers = [phone_number] if phone_number else _subscribed(sns, arn)
-            # Who replied STOP gets nothing, and SNS does not say so.
+            # A number that replied STOP gets nothing, and SNS does not say so.
             reached = (number for number in numbers if not sns.check_if_phone_number_is_opted_out(number))
             self.received += [Text(number, message, kind) for number in reached]
             return message_id
@@ -46,6 +46,6 @@ class Phones:
 
 
 def _subscribed(sns: SNSBackend, arn: str) -> list[str]:
-    """Return the numbers that are subscribed to a topic: all of them, where moto knows of the first hundred."""
+    """Return all numbers that are subscribed to a topic; moto returns the first hundred."""
     subscriptions = list(sns.subscriptions.values())
     return [each.endpoint for each in subscriptions if each.protocol == "sms" and each.topic_arn == arn]

@@ -27,13 +27,13 @@ Headers = list[tuple[str, str]]
 
 
 class Request(NamedTuple):
-    """Hold a request, as it came.
+    """A request as it arrived.
 
     Attributes:
-        host: The name that was asked.
+        host: The host name.
         path: Percent-encoded, with the stage or the base path.
         query: Percent-encoded.
-        client: The address from which it came.
+        client: The address it came from.
     """
 
     host: str
@@ -46,7 +46,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """Hold a response."""
+    """A response."""
 
     status: int
     headers: Headers
@@ -55,20 +55,20 @@ class Response(NamedTuple):
 
 @dataclass(frozen=True)
 class Route:
-    """Say where a request goes.
+    """Where a request goes.
 
     Attributes:
-        api_id: The API's.
+        api_id: The API's id.
         stage: The stage's name.
         variables: The stage's variables.
-        resource_id: The resource's.
+        resource_id: The resource's id.
         resource: Its path, such as `/{proxy+}`.
-        path: The event's: without the stage, with the base path of a custom domain, percent-encoded.
-        parameters: Those of the path.
-        binary: The media types that the API takes for binary.
-        smallest_compressed: Bytes from which on an answer is compressed; None for never.
-        caller: What is known of who asks: his key, or who signed.
-        authorizer: What an authorizer said; None where there is none.
+        path: The event's path: without the stage, with the base path of a custom domain, percent-encoded.
+        parameters: The path's parameters.
+        binary: The API's binary media types.
+        smallest_compressed: The fewest bytes of an answer that is compressed; None for never.
+        caller: What is known of the caller: the key, or who signed.
+        authorizer: An authorizer's answer; None without an authorizer.
     """
 
     account: str
@@ -86,11 +86,11 @@ class Route:
 
 
 class Malformed(Exception):
-    """Say that the gateway does not understand what the function returned."""
+    """The function returned something that the gateway does not understand."""
 
 
 def event(request: Request, route: Route) -> dict[str, Any]:
-    """Return the event that a request makes.
+    """Return the event for a request.
 
     Args:
         request: The request.
@@ -118,15 +118,15 @@ def event(request: Request, route: Route) -> dict[str, Any]:
 
 
 def response(payload: bytes, request: Request, route: Route) -> Response:
-    """Return the response that a function's answer makes.
+    """Return the response for a function's answer.
 
     Args:
-        payload: What it returned, in JSON.
-        request: What was asked.
-        route: Where that went.
+        payload: What the function returned, in JSON.
+        request: The request.
+        route: Where it went.
 
     Raises:
-        Malformed: That is no answer of a proxy integration.
+        Malformed: It is not an answer of a proxy integration.
     """
     answer = json.loads(payload)
     if not isinstance(answer, dict) or answer.keys() - {
@@ -154,19 +154,19 @@ def response(payload: bytes, request: Request, route: Route) -> Response:
 
 
 def refusal(status: int, message: str, error: str) -> Response:
-    """Return a response of the gateway's own.
+    """Return one of the gateway's own error responses.
 
     Args:
         status: The HTTP status.
-        message: What it says.
-        error: The exception's name, which stands in a header.
+        message: The message for the client.
+        error: The exception's name, for the header `x-amzn-ErrorType`.
     """
     headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", error)]
     return Response(status, headers, json.dumps({"message": message}).encode())
 
 
 def header(headers: Headers, name: str) -> str:
-    """Return a header's last value; an empty string where it is not there."""
+    """Return a header's last value; empty if it is missing."""
     return next((value for key, value in reversed(headers) if key.lower() == name), "")
 
 
@@ -210,7 +210,7 @@ def _context(request: Request, route: Route) -> dict[str, Any]:
 
 
 def _headers(answer: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Yield the headers of an answer; those with many values override those with one of the same name."""
+    """Yield the headers of an answer; multi-value ones override single ones of the same name."""
     many, single = answer.get("multiValueHeaders") or {}, answer.get("headers") or {}
     if not isinstance(many, dict) or not isinstance(single, dict):
         raise Malformed(answer)
@@ -226,7 +226,7 @@ def _headers(answer: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 
 def _compressed(headers: Headers, body: bytes, request: Request, route: Route) -> tuple[Headers, bytes]:
-    """Compress a body, where the API does so and the client takes it ("Enable payload compression for an API")."""
+    """Compress a body if the API does so and the client accepts it ("Enable payload compression for an API")."""
     smallest, codings = route.smallest_compressed, header(request.headers, "accept-encoding")
     if smallest is None or len(body) < smallest or header(headers, "content-encoding") or "gzip" not in codings:
         return headers, body
@@ -234,7 +234,7 @@ def _compressed(headers: Headers, body: bytes, request: Request, route: Route) -
 
 
 def _matches(header: str, binary: tuple[str, ...]) -> bool:
-    """Tell whether the first media type of a header is one of those that are binary."""
+    """Tell whether the first media type of a header is binary."""
     media_type = header.partition(",")[0].partition(";")[0].strip().lower()
     return "*/*" in binary or media_type in binary
 

@@ -1,4 +1,4 @@
-"""Who there is in an account: roles with which functions work, users, the deployer; and what each may do."""
+"""An account's identities (functions' roles, users, the deployer), and what each may do."""
 
 import json
 from collections.abc import Iterator
@@ -13,21 +13,21 @@ A_DAY = 24 * 60 * 60  # seconds
 
 
 class Credentials(NamedTuple):
-    """Hold temporary credentials."""
+    """Credentials."""
 
     access_key_id: str
     secret_access_key: str
     session_token: str
 
 
-DEPLOYER = Credentials("DEPLOYER", "secret", "")  # of who owns the account, and may do all
+DEPLOYER = Credentials("DEPLOYER", "secret", "")  # owns the account and may do anything
 
 
 class Identity(NamedTuple):
-    """Hold whose credentials are: the root of the account, a user or a role.
+    """The owner of credentials: the account's root, a user or a role.
 
     Attributes:
-        policies: What says what it may do; None where it may do all.
+        policies: The policies that apply to it; None if it may do anything.
     """
 
     credentials: Credentials
@@ -38,10 +38,10 @@ class Identity(NamedTuple):
 
 
 class Roles:
-    """Know the roles of an account, and its users.
+    """An account's roles and users.
 
     Args:
-        account: The number of the account.
+        account: The account's number.
     """
 
     def __init__(self, account: str) -> None:
@@ -49,10 +49,10 @@ class Roles:
         self._credentials: dict[str, Credentials] = {}
 
     def credentials(self, role: str) -> Credentials:
-        """Return a role's credentials, the same for as long as the account lives.
+        """Return a role's credentials, always the same ones.
 
         Args:
-            role: Its ARN.
+            role: The role's ARN.
         """
         if role not in self._credentials:
             backend = sts_backends[self._account]["aws"]
@@ -61,21 +61,21 @@ class Roles:
         return self._credentials[role]
 
     def of(self, access_key_id: str) -> str | None:
-        """Return the ARN of the role to which credentials belong; None where they are no role's."""
+        """Return the ARN of the role that credentials belong to; None if they belong to no role."""
         return next((role for role, key in self._credentials.items() if key.access_key_id == access_key_id), None)
 
     def allows(self, role: str, action: str, resource: str) -> bool:
-        """Tell whether a role's policies, inline and attached ones, allow an action now.
+        """Tell whether a role's policies, inline and attached, currently allow an action.
 
         Args:
-            role: Its ARN.
+            role: The role's ARN.
             action: Such as `s3:GetObject`.
-            resource: On what, an ARN.
+            resource: The resource's ARN.
         """
         return action == "sts:GetCallerIdentity" or allows(self._policies(role), action, resource)
 
     def identity(self, access_key_id: str) -> Identity | None:
-        """Return whose a key is; None where it is nobody's, or not active."""
+        """Return the owner of a key; None if it is unknown or inactive."""
         if access_key_id == DEPLOYER.access_key_id:
             return Identity(DEPLOYER, self._account, self._account, f"arn:aws:iam::{self._account}:root", None)
         for arn, credentials in self._credentials.items():
@@ -90,12 +90,12 @@ class Roles:
 
     @staticmethod
     def permits(identity: Identity, action: str, resource: str) -> bool:
-        """Tell whether somebody may do something.
+        """Tell whether an identity may do something.
 
         Args:
-            identity: Who.
+            identity: The identity.
             action: Such as `execute-api:Invoke`.
-            resource: On what, an ARN.
+            resource: The resource's ARN.
         """
         return identity.policies is None or allows(identity.policies, action, resource)
 

@@ -1,4 +1,4 @@
-"""The Lambda Runtime API, from which a container takes events (AWS, "Using the Lambda runtime API")."""
+"""The Lambda Runtime API, from which a container gets events (AWS, "Using the Lambda runtime API")."""
 
 import contextlib
 import queue
@@ -13,7 +13,7 @@ PREFIX = "/2018-06-01/runtime/"
 
 
 class Answer(NamedTuple):
-    """Hold what the runtime client says has come of an event, or of its start."""
+    """The runtime client's report on an event or on its start."""
 
     body: bytes
     is_error: bool = False
@@ -21,22 +21,22 @@ class Answer(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Hold what the runtime client is to handle."""
+    """What the runtime client is to handle."""
 
     body: bytes
     headers: dict[str, str]
 
 
 class RuntimeAPI(HTTPServer):
-    """Serve one container, on a port of its own and in a thread of its own: it never asks two things at once.
+    """Serve one container, on its own port and in one thread: it never sends two requests at once.
 
     Args:
-        at_rest: Is called when the container asks for an event and there is none.
-        woken: Is called when there is one.
+        at_rest: Called when the container asks for an event and there is none.
+        woken: Called when there is one.
 
     Attributes:
-        ready: Is set once the container has started, at `ready_at` (`time.monotonic`).
-        answered: Is set once it has handled the event and asks for another, so it has also logged all it will.
+        ready: Set when the container has started, at `ready_at` (`time.monotonic`).
+        answered: Set when it has handled the event and asks for another, so that it has also logged everything.
     """
 
     def __init__(self, at_rest: Callable[[], None], woken: Callable[[], None]) -> None:
@@ -53,13 +53,13 @@ class RuntimeAPI(HTTPServer):
         self._thread.start()
 
     def send(self, body: bytes, request_id: str, deadline: int, arn: str) -> None:
-        """Hand an event over.
+        """Hand over an event.
 
         Args:
             body: In JSON.
             request_id: The invocation's.
             deadline: In milliseconds since 1970.
-            arn: What was invoked.
+            arn: The ARN that was invoked.
         """
         headers = {
             "Lambda-Runtime-Aws-Request-Id": request_id,
@@ -70,7 +70,7 @@ class RuntimeAPI(HTTPServer):
         self._events.put(Event(body, headers))
 
     def next(self) -> Event | None:
-        """Wait for an event; None where there will be none."""
+        """Wait for an event; None if there will be none."""
         now = time.monotonic()
         self._at_rest()
         if self._answer:
@@ -84,11 +84,11 @@ class RuntimeAPI(HTTPServer):
         return event
 
     def put_answer(self, answer: Answer) -> None:
-        """Take note of an answer."""
+        """Record an answer."""
         self._answer = answer
 
     def take_answer(self) -> Answer | None:
-        """Return what was answered, once; None while the container is still busy with it."""
+        """Return the answer, once; None while the container is still busy."""
         answer = self._answer
         if not answer or not (answer.is_init_error or self.answered.is_set()):
             return None
@@ -97,10 +97,10 @@ class RuntimeAPI(HTTPServer):
         return answer
 
     def close(self) -> None:
-        """End the thread; the process has to be gone."""
+        """End the thread; the process must have ended."""
         self._closing = True
         self._events.put(None)
-        self.socket.shutdown(socket.SHUT_RDWR)  # wakes who waits for a connection
+        self.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for a connection
         self._thread.join()
         self.server_close()
 

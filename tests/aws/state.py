@@ -1,4 +1,4 @@
-"""What moto remembers, which it keeps once per process: set aside, so that an account begins empty."""
+"""Moto's state, which is global to the process: set aside, so that an account starts empty."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from moto.core.base_backend import BackendDict, backend_lock
 
 
 class State:
-    """Hold an empty state from now on, and bring back at the end what there was before."""
+    """Start with an empty state, and restore the previous one at the end."""
 
     def __init__(self) -> None:
         with backend_lock:
@@ -17,7 +17,7 @@ class State:
             BackendDict._instances.clear()
 
     def close(self) -> None:
-        """Forget what has come since."""
+        """Discard the new state, and restore the previous one."""
         BackendDict.reset()
         with backend_lock:
             for each, content in self._before:
@@ -27,5 +27,5 @@ class State:
 
 
 def _dictionaries(backends: BackendDict[Any]) -> list[dict[Any, Any]]:
-    """Return a service's accounts, and what else it knows of all of them: S3's names of buckets are everybody's."""
+    """Return a service's accounts, and what it keeps for all of them, such as S3's bucket names."""
     return [backends, *(value for value in vars(backends).values() if isinstance(value, dict))]

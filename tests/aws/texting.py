@@ -1,4 +1,4 @@
-"""A deployed stage that sends texts: what its tests look at on the phones, in the topic, in the log and in the state.
+"""A deployed stage that sends texts, and what its tests check: phones, topic, log and state.
 
 Modules that use the fixtures name this one and tests.aws.stages in `pytest_plugins`: PYTEST_DONT_REWRITE.
 """
@@ -27,7 +27,7 @@ DONE = {
 
 
 class Invocation(NamedTuple):
-    """Hold what an instance logged for one event."""
+    """What an instance logged for one event."""
 
     instance: str
     request_id: str
@@ -35,7 +35,7 @@ class Invocation(NamedTuple):
 
 
 class Texting:
-    """Be a stage that has sent nothing yet.
+    """A stage that has sent nothing yet.
 
     Attributes:
         stage: The stage.
@@ -48,19 +48,19 @@ class Texting:
         self.account.phones.received.clear()
 
     def ask(self, purpose: str, mobile: str, *options: str) -> Answer:
-        """Ask for a code, and wait until it has arrived."""
+        """Request a code, and wait until it has arrived."""
         answer = self.stage.curl(f"/{purpose}?mobile={mobile}", *options)
         self.account.functions.join()
         return answer
 
     def confirm(self, purpose: str, mobile: str) -> Answer:
-        """Confirm with the code that arrived last, and wait until the topic has followed."""
+        """Confirm with the latest code, and wait until the topic has changed."""
         answer = self.stage.curl(f"/{purpose}?mobile={mobile}&otp={self.code(mobile)}")
         self.account.functions.join()
         return answer
 
     def code(self, mobile: str) -> str:
-        """Return the code that the phone shows last."""
+        """Return the latest code on the phone."""
         return self.account.phones.of(f"+{mobile}")[-1].text[:6]
 
     def subscribers(self) -> list[str]:
@@ -77,7 +77,7 @@ class Texting:
         return [each.arn for each in made]
 
     def invocations(self) -> list[Invocation]:
-        """Return what was logged since, by event."""
+        """Return what has been logged since, by event."""
         found: dict[tuple[str, str], list[str]] = {}
         request_ids: dict[str, str] = {}
         for event in self._events()[self._logged :]:
@@ -88,24 +88,24 @@ class Texting:
         return [Invocation(*key, lines) for key, lines in found.items()]
 
     def invocation(self, *texts: str) -> Invocation:
-        """Return the one invocation with a line that holds all of some texts."""
+        """Return the one invocation with a line that contains all the given texts."""
         (found,) = (
             each for each in self.invocations() if any(all(text in line for text in texts) for line in each.lines)
         )
         return found
 
     def lines(self, text: str) -> list[str]:
-        """Return the lines since that hold a text."""
+        """Return the new lines that contain a text."""
         return [line for each in self.invocations() for line in each.lines if text in line]
 
     @property
     def variables(self) -> dict[str, str]:
-        """Return what the function is configured with."""
+        """Return the function's variables."""
         return dict(self.account.functions.named(self.stage.arn).environment_vars)
 
     @contextlib.contextmanager
     def configured(self, **variables: str) -> Iterator[None]:
-        """Let the function be configured with these variables and no others for a while."""
+        """Replace the function's variables within a block."""
         function, before = self.account.client("lambda"), self.variables
         name = f"quotes-{self.stage.name}"
         function.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
@@ -116,7 +116,7 @@ class Texting:
 
     @contextlib.contextmanager
     def policy(self, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Iterator[None]:
-        """Let the role's policy have other statements for a while."""
+        """Replace the statements of the role's policy within a block."""
         iam, role = self.account.client("iam"), f"quotes-{self.stage.name}-ZappaLambdaExecutionRole"
         before = self.statements()
         (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -137,7 +137,7 @@ class Texting:
 
     @contextlib.contextmanager
     def second_function(self, name: str, region: str) -> Iterator[None]:
-        """Let there be another function of the same package, with a role of its own."""
+        """Create another function from the same package, with its own role, within a block."""
         iam, functions = self.account.client("iam"), self.account.client("lambda", region)
         role = iam.create_role(RoleName="second", AssumeRolePolicyDocument=json.dumps({"Statement": []}))["Role"]
         logs = {"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": f"arn:aws:logs:{region}:*"}
@@ -162,13 +162,13 @@ class Texting:
             self.account.client("logs", region).delete_log_group(logGroupName=f"/aws/lambda/{name}")
 
     def lines_of(self, function: str, region: str) -> list[str]:
-        """Return what another function logged."""
+        """Return another function's log."""
         events = self.account.client("logs", region).filter_log_events(logGroupName=f"/aws/lambda/{function}")
         return [event["message"] for event in events["events"]]
 
     @contextlib.contextmanager
     def state(self) -> Iterator[sqlite3.Connection]:
-        """Return the state, opened; what is changed is put back."""
+        """Yield the state, opened; write changes back at the end."""
         s3 = self.account.client("s3")
         body = s3.get_object(**self.stage.state)["Body"].read()
         with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
@@ -178,7 +178,7 @@ class Texting:
                 s3.put_object(**self.stage.state, Body=db.serialize())
 
     def fire(self, job: str, times: int = 1) -> None:
-        """Let a job's time come, and wait until it is done."""
+        """Trigger a scheduled job, and wait until it has ended."""
         self.account.fire(f"quotes-{self.stage.name}-quotes.schedulers.{job}", times)
         self.account.functions.join()
 
@@ -192,7 +192,7 @@ class Texting:
 
 
 def emptied(stage: Stage) -> Texting:
-    """Return a stage whose record is empty, and whose topic is not there."""
+    """Return a stage with an empty state and without a topic."""
     stage.forget()
     sns = stage.account.client("sns")
     sns.delete_topic(TopicArn=topic_arn(stage.account))
@@ -214,21 +214,21 @@ def statements(account: Account, stage: Stage) -> list[dict[str, Any]]:
 
 
 def set_up(stage: Stage) -> None:
-    """Let a stage have the settings that `make setup` makes, and no others."""
+    """Give a stage only the settings that `make setup` generates."""
     stage.account.client("s3").delete_object(Bucket=BUCKET, Key=f"{stage.name}/environment.json")
     said = run(stage.account, stage.project, f"make setup STAGE={stage.name}")
     assert f"s3://{BUCKET}/{stage.name}/environment.json: QUOTES_OTP_SECRET, generated" in said
 
 
 def secret(stage: Stage) -> str:
-    """Return the key of a stage's codes."""
+    """Return a stage's `QUOTES_OTP_SECRET`."""
     stored = stage.account.client("s3").get_object(Bucket=BUCKET, Key=f"{stage.name}/environment.json")
     return str(json.loads(stored["Body"].read())["QUOTES_OTP_SECRET"])
 
 
 @pytest.fixture
 def nothing_is_told(account: Account) -> Iterator[None]:
-    """See that no log of the account holds a number or a code of what arrived on the phones."""
+    """Check that no log of the account contains a number or a code that arrived on the phones."""
     yield
     texts = account.phones.received
     logs = account.client("logs")
@@ -245,7 +245,7 @@ def nothing_is_told(account: Account) -> Iterator[None]:
 
 @pytest.fixture
 def dev(deployed: dict[str, Stage]) -> Texting:
-    """Return the first stage, with a key of codes and nothing on record."""
+    """Return the stage `dev`, with a key for codes and an empty state."""
     deployed["dev"].set_environment(QUOTES_OTP_SECRET=SECRET)
     return emptied(deployed["dev"])
 
@@ -272,7 +272,7 @@ def queued(account: Account, project: Any, deployed: dict[str, Stage]) -> Iterat
     url = next(word for line in said.splitlines() for word in line.split() if word.endswith("/health"))
     stage = Stage(account, project, "queued", url.removesuffix("/health"))
     yield stage
-    # Zappa looks for its own topic among the first hundred subscriptions of the account alone, in whatever order.
+    # Zappa looks for its topic only among the account's first hundred subscriptions, in any order.
     Texting(stage).subscribe_directly([f"+9190281{number:05}" for number in range(150)])
     subscriptions = sns_backends[account.number][account.region].subscriptions
     for arn in [arn for arn in subscriptions if "quotes-queued" in arn]:
