@@ -46,7 +46,7 @@ revoke: install ## delete an API key: make revoke STAGE=dev_key NAME=alice
 dead-letters: install ## list the events that failed for good: make dead-letters STAGE=production
 	@$(RUN) -m deploy dead-letters $(STAGE)
 
-retry: install ## handle those events again: make retry STAGE=production
+retry: install ## handle the events of dead-letters again: make retry STAGE=production
 	@$(RUN) -m deploy retry $(STAGE)
 
 test: install ## check format, lint and types, then run every test (ten minutes; needs curl and chromium)
@@ -70,7 +70,7 @@ bench-cold: install ## benchmark cold starts against a hello world; writes docs/
 fuzz: install ## send 50,000 random requests and check every answer (two minutes)
 	$(RUN) -m tests.fuzz
 
-soak: install ## send 500,000 requests with a flaky upstream; watch memory and open files (ten minutes)
+soak: install ## send 500,000 requests with a flaky upstream; check answers, memory and open files (ten minutes)
 	$(RUN) -m bench.soak
 
 format: install ## format the code and apply the linter's fixes

@@ -1,4 +1,4 @@
-"""Make `gunicorn quotes.resources:api`, started in this folder, serve as `python -m quotes serve` does."""
+"""Apply the settings of `python -m quotes serve` to `gunicorn quotes.resources:api` started in this folder."""
 
 from quotes import server
 

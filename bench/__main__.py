@@ -1,4 +1,4 @@
-"""`make bench`: this service beside the least and the naive way to build it, in one run on one machine."""
+"""`make bench`: this service compared with a minimal and a naive one, in one run on one machine."""
 
 import argparse
 import contextlib
@@ -20,7 +20,7 @@ CONSTANT, NAIVE, OURS = "bench.constant", "bench.naive:api", "quotes.resources:a
 
 
 class Case(NamedTuple):
-    """What is measured: a request to an application, which is ours with or without an upstream."""
+    """A measured request to an application. `upstream` gives ours an upstream."""
 
     letter: str
     text: str
@@ -42,7 +42,7 @@ CASES = (
 
 
 def main() -> int:
-    """Measure, print the report and write it; 1 where something that it needs is missing or fails."""
+    """Measure, print the report and write it; return 1 if something it needs is missing or fails."""
     options = _options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that no server outlives the run
     begun, load = dt.datetime.now(dt.UTC), os.getloadavg()[0]
@@ -82,7 +82,7 @@ def main() -> int:
 def measure(folder: Path, rounds: int, seconds: int) -> dict[str, dict[str, list[float]]]:
     """Return requests per second by server and by the case's letter, one figure a round.
 
-    All applications are up all the time; the cases take turns, so that what else the machine does hits all alike.
+    All applications run all the time, and the cases take turns, so that other load on the machine affects all alike.
     """
     rates: dict[str, dict[str, list[float]]] = {server: {case.letter: [] for case in CASES} for server in SERVERS}
     with contextlib.ExitStack() as started:
@@ -111,12 +111,14 @@ def measure(folder: Path, rounds: int, seconds: int) -> dict[str, dict[str, list
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--seconds", type=_positive, default=2, help="of each measurement (default: 2)")
-    parser.add_argument("--rounds", type=_positive, default=9, help="in which all cases take turns (default: 9)")
-    parser.add_argument("--skip-picks", action="store_true", help="leave the generated corpora out")
-    parser.add_argument("--skip-state", action="store_true", help="leave the state's databases out")
-    parser.add_argument("--skip-library", action="store_true", help="leave import and search of a million quotes out")
     parser.add_argument(
-        "--only", choices=["state", "library"], help="measure that alone and replace its section of the report"
+        "--rounds", type=_positive, default=9, help="in each of which all cases take turns (default: 9)"
+    )
+    parser.add_argument("--skip-picks", action="store_true", help="leave out the generated corpora")
+    parser.add_argument("--skip-state", action="store_true", help="leave out the state's databases")
+    parser.add_argument("--skip-library", action="store_true", help="leave out import and search of a million quotes")
+    parser.add_argument(
+        "--only", choices=["state", "library"], help="measure only that and replace its section of the report"
     )
     parser.add_argument(
         "--output", type=Path, default=ROOT / "docs" / "benchmarks.md", help="default: docs/benchmarks.md"

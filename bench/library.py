@@ -1,7 +1,7 @@
-"""Import a million generated quotes, and search in them: seconds and memory, and the time of a page beside `LIKE`'s.
+"""Import a million generated quotes and search them: time and memory, compared with `LIKE`.
 
-The import is the command itself, a process of its own; `python -m bench.library FILE` is the fresh
-process that measures the library that came of it.
+The import is `python -m quotes import`; `python -m bench.library FILE` measures the resulting library in a fresh
+process.
 """
 
 import itertools
@@ -26,23 +26,22 @@ from quotes.search import Library, Page, Query
 
 SECTION = "## Import and search"
 SIZE = 1_000_000
-DEEP = 200  # pages walked before one is a page deep in the walk
+DEEP = 200  # pages in a walk
 EACH = 40  # queries of a kind
-LIKES = 12  # of all queries are asked by LIKE as well
-SEARCH_WITHIN, FILTER_WITHIN = 25.0, 10.0  # milliseconds: 95th percentile of searches, of first pages of a filter
+LIKES = 12  # of the queries are repeated with LIKE
+SEARCH_WITHIN, FILTER_WITHIN = 25.0, 10.0  # milliseconds, 95th percentile: searches, first pages of a filter
 IMPORT_WITHIN, MEMORY_WITHIN = 120, 300  # seconds, MB
 
 METHOD = """\
 Generated quotes: walks through the word pairs of the embedded library, so that words are as frequent as in English,
-by generated authors. `python -m quotes import --replace` reads them from JSON lines, as a process of its own. Each
-kind has {each} different queries, words drawn from the library's own text as they come, so common ones come often;
-no query is asked twice, so no total is known from before. A page has 20 quotes and the exact total. `LIKE` asks the
-same of the same file in the plainest way: a count, and the first 20 by length. One process, one thread; the file is
-in the system's cache."""
+by generated authors. `python -m quotes import --replace` reads them from JSON lines, in its own process. Each kind has
+{each} different queries, with words drawn from the library's text, so common ones come often. No query is repeated,
+so no total is cached. A page has 20 quotes and the exact total. `LIKE` is the plainest way to answer the same from the
+same file: a count, and the first 20 by length. One process, one thread; the file is in the system's cache."""
 
 
 def generate(path: Path, size: int) -> None:
-    """Write `size` quotes in words that are as frequent as in the embedded library, always the same."""
+    """Write `size` quotes whose words are as frequent as in the embedded library, the same ones each time."""
     rng = random.Random(size)
     lines = _embedded()
     texts = [line["quote"].split() for line in lines]
@@ -109,7 +108,7 @@ def queries() -> dict[str, list[Query]]:
 
 
 def filters() -> list[Query]:
-    """Return filters of all kinds without words."""
+    """Return queries with filters of all kinds, without words."""
     lines = _embedded()
     authors, categories = sorted({line["author"] for line in lines}), sorted({line["category"] for line in lines})
     pairs = [Query(None, author, category) for author, category in zip(authors, itertools.cycle(categories))]
@@ -123,7 +122,7 @@ def _timed(ask: Callable[[], Page]) -> tuple[Page, float]:
 
 
 def _pages(library: Library, query: Query) -> Iterator[float]:
-    """Walk some pages, and give the milliseconds of each."""
+    """Walk some pages, and yield the milliseconds of each."""
     cursor = None
     for _ in range(DEEP):
         page, milliseconds = _timed(lambda at=cursor: library.search(query, 20, at))  # type: ignore[misc]
@@ -133,7 +132,7 @@ def _pages(library: Library, query: Query) -> Iterator[float]:
 
 
 def _like(db: sqlite3.Connection, query: Query) -> float:
-    """Return the milliseconds that the plainest way takes for the same question."""
+    """Return the milliseconds that `LIKE` takes for the same query."""
     words = [query.q.strip('"')] if query.q and query.q.startswith('"') else (query.q or "").split()
     where = " AND ".join(["(quote LIKE ? OR author LIKE ?)"] * len(words))
     values = [value for word in words for value in (f"%{word}%", f"%{word}%")]
@@ -144,7 +143,7 @@ def _like(db: sqlite3.Connection, query: Query) -> float:
 
 
 def figures_of(built: Path) -> dict[str, object]:
-    """Ask a built library, in this process."""
+    """Search a built library in this process."""
     library = Library(lambda: built)
     library.search(Query())  # opens it
     times = {kind: [_timed(lambda one=one: library.search(one))[1] for one in some] for kind, some in queries().items()}  # type: ignore[misc]
@@ -166,7 +165,7 @@ def figures_of(built: Path) -> dict[str, object]:
 
 
 def measure(folder: Path) -> str:
-    """Import into a library in `folder`, measure that, each in a fresh process, and return the tables.
+    """Import into a library in `folder`, search it, each in a fresh process, and return the tables.
 
     Raises:
         BenchError: The import failed.

@@ -1,6 +1,6 @@
-"""The design one writes first, (c): the database for each daily quote, the upstream for each random one.
+"""The obvious design, case (c): query the database for each daily quote, and the upstream for each random one.
 
-Also the upstream, a stub that answers at once: what a real one takes for its answer would only make (c) slower.
+The upstream is a stub here that answers at once; a real one would only make (c) slower.
 """
 
 import datetime as dt
@@ -43,7 +43,7 @@ class Quote:
 
 
 def create_api() -> "falcon.App[Any, Any]":
-    """Make the application, with today's and tomorrow's quote stored in the working directory."""
+    """Create the application, and store the quotes of today and tomorrow in the working directory."""
     database.init("naive.db")
     today = dt.datetime.now(dt.UTC).date()
     with database.connection_context():
@@ -61,7 +61,7 @@ _numbers = itertools.count()
 
 
 def upstream(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer as Mashape does: a list of one quote, or of as many different ones as `count` says."""
+    """Answer as Mashape does: a list of one quote, or of `count` different ones."""
     count = int(parse_qs(environ["QUERY_STRING"]).get("count", ["1"])[0])
     entries = [
         {"quote": f"{QUOTE['quote']} {next(_numbers)}", "author": QUOTE["author"], "category": QUOTE["category"]}

@@ -1,6 +1,6 @@
-"""Time and memory of a random pick, in process, on generated corpora of growing size.
+"""Time and memory of a random pick in process, from generated corpora of different sizes.
 
-`python -m bench.picks FILE` is the fresh process: it opens a built corpus, picks, and prints its figures as JSON.
+`python -m bench.picks FILE` runs in a fresh process: it opens a built corpus, picks, and prints its figures as JSON.
 """
 
 import itertools
@@ -28,14 +28,14 @@ Figures = dict[str, float]  # microseconds, and MiB
 
 
 def popular(rng: random.Random, names: list[str]) -> Iterator[str]:
-    """Draw names without end, the first ones far more often than the last, as in any collection of quotes."""
+    """Draw names endlessly, the first far more often than the last, as in any collection of quotes."""
     weights = list(itertools.accumulate(1 / (place + 1) for place in range(len(names))))
     while True:
         yield from rng.choices(names, cum_weights=weights, k=1000)
 
 
 def generate(path: Path, size: int) -> None:
-    """Write a corpus of `size` quotes, always the same one."""
+    """Write a corpus of `size` quotes, the same one each time."""
     rng = random.Random(size)
     letters = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz    ", k=100_000))
     authors, categories = popular(rng, AUTHORS), popular(rng, CATEGORIES)
@@ -69,7 +69,7 @@ def _filters(count: int) -> list[Filters]:
 
 
 def _time_each(corpus: Corpus, filters: list[Filters]) -> tuple[float, float]:
-    """Return median and 99th percentile of a pick, in microseconds."""
+    """Return the median and the 99th percentile of a pick, in microseconds."""
     times = []
     for one in filters:
         begin = time.perf_counter_ns()
@@ -79,9 +79,9 @@ def _time_each(corpus: Corpus, filters: list[Filters]) -> tuple[float, float]:
 
 
 def memory() -> float:
-    """Return the most memory that this process ever held, in MiB."""
+    """Return the peak memory of this process, in MiB."""
     status = Path("/proc/self/status")
-    if status.exists():  # Linux: there ru_maxrss begins with what the parent held
+    if status.exists():  # on Linux, ru_maxrss starts with the parent's memory
         return int(status.read_text().partition("VmHWM:")[2].split()[0]) / 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
@@ -103,7 +103,7 @@ def figures_of(built: Path) -> Figures:
 
 
 def measure(folder: Path, rounds: int) -> dict[int, list[Figures]]:
-    """Build the corpora in `folder` and measure each in a fresh process, in turn, once a round."""
+    """Build the corpora in `folder`, and measure each in a fresh process, in turn, once in each round."""
     found: dict[int, list[Figures]] = {size: [] for size in SIZES}
     for size in SIZES:
         print(f"building a corpus of {size:,} quotes", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The figures as Markdown, and which targets they meet."""
+"""The figures as Markdown, and whether they meet the targets."""
 
 import datetime as dt
 import os
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Rates = Mapping[str, Mapping[str, Sequence[float]]]
 Picks = Mapping[int, Sequence[Figures]]
 
-# Server, measured case, compared with, at least so many times as fast.
+# Server, measured case, the case it is compared with, and the least ratio.
 RATIOS = (
     ("gunicorn sync", "d", "b", 0.85),
     ("gunicorn sync", "e", "b", 0.75),
@@ -31,35 +31,35 @@ RATIOS = (
     ("gunicorn sync", "e", "c2", 5),
     ("granian", "e", "c2", 5),
 )
-SLOWER_AT_MOST = 1.5  # times, the largest corpus than the smallest
+SLOWER_AT_MOST = 1.5  # times as slow: the largest corpus as the smallest
 FILTERED_WITHIN = 3000  # microseconds
-GROWTH_AT_MOST = 4  # MiB, the largest corpus more than the smallest: SQLite's page cache holds 2
+GROWTH_AT_MOST = 4  # MiB more for the largest corpus than the smallest; SQLite's page cache holds 2
 STATE = "## State"
 PACKAGES = ("falcon", "gunicorn", "granian", "peewee", "requests")
 
 METHOD = f"""\
 Each server has one worker and its default settings otherwise; wrk holds {CONNECTIONS} connections from one thread, on
-the same machine. All applications run at the same time and are measured in turn, one after the other, round after
-round. A rate is the median of the rounds; a ratio is taken within each round, and its median is told, with the lowest
-and the highest. (b) answers with today's quote as a constant and one header; (c) opens its SQLite database for each
-daily quote, as Peewee advises, and for each random one calls an upstream that answers at once, on the loopback
-interface; (d) to (f) have no upstream; (g) has that of (c) and asks it for ten quotes at a time."""
+the same machine. All applications run at the same time and are measured in turn, in several rounds. A rate is the
+median of the rounds; ratios are computed within each round, and given as median, lowest and highest. (b) answers with
+today's quote as a constant and one header; (c) opens its SQLite database for each daily quote, as Peewee advises, and
+calls an upstream for each random one, a stub on the loopback interface that answers at once; (d) to (f) have no
+upstream; (g) has that of (c) and asks it for ten quotes at a time."""
 
 PICKS_METHOD = f"""\
 Generated quotes; each figure is from a fresh process that opens the corpus and picks {PICKS:,} times without and
 {PICKS:,} times with filters (author, category, both, a length, a category with two lengths, in turn). Median of the
-rounds; memory is the most that the process ever held (resident)."""
+rounds; memory is the process's peak (resident)."""
 
 STATE_METHOD = """\
-S3 is moto's server on the loopback interface, one process, here made to decide on a condition and replace the object
-in one step, as S3 does. PostgreSQL runs on the same machine, reached through a Unix socket. Both share the cores with
-those who write. **A real S3 adds its own latency.** A write is two round trips (`GET`, `PUT`), one after the other: at
-30 ms each about 15 writes a second from one writer in the best case. Several writers share that, for of the uploads
-made from one version S3 takes one, and the others begin again."""
+S3 is moto's server on the loopback interface, one process, changed to check conditions and replace objects
+atomically, as S3 does. PostgreSQL runs on the same machine and is reached through a Unix socket. Both share the cores
+with the writers. **A real S3 adds its own latency.** A write takes two round trips (`GET`, `PUT`), one after the
+other: at 30 ms each, at best about 15 writes a second from one writer. Several writers share that, because S3 accepts
+only one of the uploads made from one version, and the others start again."""
 
 
 def render(machine: Sequence[str], how: str, cases: Iterable["Case"], rates: Rates, picks: Picks, state: str) -> str:
-    """Return the whole report; the state's section is made by `state_section`."""
+    """Return the whole report; `state` is what `state_section` returned."""
     cases = list(cases)
     parts = ["# Benchmarks", "Written by `make bench`.", "\n".join(f"- {line}" for line in (*machine, how))]
     parts += ["## Targets", _targets(rates, picks), "## Requests per second", METHOD]
@@ -72,17 +72,17 @@ def render(machine: Sequence[str], how: str, cases: Iterable["Case"], rates: Rat
 
 
 def state_section(machine: Sequence[str], tables: str) -> str:
-    """Return the section on the state, which is measured on its own as well."""
+    """Return the section on the state, which can also be measured on its own."""
     return section(STATE, machine, STATE_METHOD, tables)
 
 
 def section(title: str, machine: Sequence[str], *parts: str) -> str:
-    """Return a section with a title of its own and the machine that it was measured on."""
+    """Return a section with a title and the machine it was measured on."""
     return "\n\n".join([title, "\n".join(f"- {line}" for line in machine), *parts])
 
 
 def replaced(report: str, section: str) -> str:
-    """Return a report with the section of the same title replaced, or added at the end."""
+    """Return a report with the section of the same title replaced, or the section added at the end."""
     title = section.partition("\n")[0]
     sections = re.split(r"\n(?=## )", report.rstrip())
     others = [part.rstrip() for part in sections if part.partition("\n")[0] != title]
@@ -90,7 +90,7 @@ def replaced(report: str, section: str) -> str:
 
 
 def found(report: str, title: str) -> str:
-    """Return the section of a title, empty where there is none."""
+    """Return the section with a title; empty if there is none."""
     sections = re.split(r"\n(?=## )", report.rstrip())
     return next((part.rstrip() for part in sections if part.partition("\n")[0] == title), "")
 
@@ -107,7 +107,7 @@ def table(heads: str, rows: Sequence[Sequence[object]]) -> str:
 
 
 def machine(begun: dt.datetime, load: float, packages: Sequence[str] = PACKAGES, *others: str) -> list[str]:
-    """Say when and where this ran, and on what."""
+    """Return lines that say when, where and with which versions this ran."""
     versions = ", ".join([*(f"{name} {metadata.version(name)}" for name in packages), *others])
     return [
         f"{begun:%Y-%m-%d %H:%M} UTC, load of the machine before: {load:.2f}",
@@ -123,7 +123,7 @@ def _processor() -> str:
 
 
 def _ratios(ones: Iterable[float], others: Iterable[float]) -> list[float]:
-    """Return the ratios of what was measured in the same round."""
+    """Return the ratios within each round."""
     return [one / other for one, other in zip(ones, others, strict=True)]
 
 

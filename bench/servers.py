@@ -1,4 +1,4 @@
-"""Start servers on free loopback ports, wait until they answer, measure them with wrk, end them."""
+"""Start servers on free loopback ports, wait until they answer, measure them with wrk, and stop them."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ make bench measures with wrk, which is not on the PATH. To get it:
 
 
 class BenchError(Exception):
-    """Something that the figures need does not work."""
+    """Something that the benchmark needs does not work."""
 
 
 @contextlib.contextmanager
@@ -41,9 +41,9 @@ def running(server: str, app: str, path: str, folder: Path, environ: Mapping[str
     Args:
         server: A key of `SERVERS`.
         app: `module:name`.
-        path: What must answer 200 before the block begins.
+        path: The path that must answer 200 before the block begins.
         folder: The working directory, for logs and databases.
-        environ: All that the application finds in its environment, PATH aside.
+        environ: The application's whole environment, except PATH.
 
     Yields:
         The address, `http://127.0.0.1:port`.
@@ -84,7 +84,7 @@ def _wait_for(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 def get(url: str) -> bytes:
-    """Return the body of a 200 answer; OSError for anything else."""
+    """Return the body of a 200 answer; raise OSError for any other."""
     with urllib.request.urlopen(url, timeout=5) as answer:
         return answer.read()
 
@@ -100,7 +100,7 @@ def requests_per_second(url: str, seconds: int) -> float:
 
 
 def wrk_version() -> str:
-    """Return wrk's version, or raise BenchError with how to get it."""
+    """Return wrk's version; raise BenchError, with how to get it, if it is missing."""
     if not shutil.which("wrk"):
         raise BenchError(WRK_MISSING)
     report = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False)

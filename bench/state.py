@@ -1,4 +1,4 @@
-"""What reading and writing the state costs on each kind of database, and how many writers it takes."""
+"""What reads and writes of the state cost on each kind of database, and how it copes with several writers."""
 
 import datetime as dt
 import itertools
@@ -29,17 +29,19 @@ FILL = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i
 INSERT INTO daily_quote (day, quote, author, category, stored_at)
 SELECT date('4000-01-01', i || ' days'), hex(randomblob(60)), 'Author', 'category', '2026-11-21 12:00:00' FROM n"""
 
-COSTS = f"{REPEATS} times each, in turn, from one process. A final read, of a day on record, uses S3's copy."
+COSTS = (
+    f"{REPEATS} times each, in turn, from one process. A final read, of a day on record, may use a copy of the object."
+)
 CONTENTION = f"""\
-Each writer is a process with a temporary folder of its own; for {SECONDS} s it writes distinct rows as fast as it can.
-{ROUNDS} rounds, each on a database that was empty. Run again: how often a change was, for each that was taken, because
-S3 refused the upload, or PostgreSQL had it lose. Given up: writes without success within 5 s.
-A write still waiting at the end has S3 almost to itself then: under lasting pressure the longest takes longer."""
-LARGER = f"The same write, {SIZE_REPEATS} times each, in turn; and the first read of an instance that has no copy yet."
+Each writer is a process with its own temporary folder; for {SECONDS} s it writes distinct rows as fast as it can.
+{ROUNDS} rounds, each on an empty database. Run again: how often, for each accepted change, one was repeated because S3
+refused the upload or PostgreSQL aborted the transaction. Given up: writes without success within 5 s. A write that is
+still waiting at the end then has S3 almost to itself; under lasting pressure the longest would take longer."""
+LARGER = f"The same write, {SIZE_REPEATS} times each, in turn; and the first read of an instance without a copy."
 
 
 class Written(NamedTuple):
-    """What one writer did: when it began and ended, how long each write took, tries of all, and writes given up."""
+    """What one writer did: start and end, seconds of each write, tries in all, and writes given up."""
 
     begin: float
     end: float
@@ -49,7 +51,7 @@ class Written(NamedTuple):
 
 
 def measure(folder: Path) -> str:
-    """Measure everything, the kinds in turn, and return the tables."""
+    """Measure all kinds of database in turn, and return the tables."""
     with new_urls(folder) as new_url:
         parts = ["### What an operation costs", COSTS, _costs(new_url)]
         parts += ["### Several writers", CONTENTION, _writers(new_url, folder)]

@@ -1,9 +1,9 @@
-"""Ask a stage that wants signed requests (`iam_authorization`), with the AWS credentials that boto3 finds.
+"""Send a signed request to a stage that requires it (`iam_authorization`), with the AWS credentials that boto3 finds.
 
     python examples/signed_request.py https://<id>.execute-api.<region>.amazonaws.com/dev_iam/daily
 
-Whoever signs needs `execute-api:Invoke` on the stage. At a domain of one's own, AWS_DEFAULT_REGION says where the stage
-is. See AWS, "Signature Version 4 for API requests".
+The credentials need `execute-api:Invoke` on the stage. For a custom domain, set AWS_DEFAULT_REGION to the stage's
+region. See AWS, "Signature Version 4 for API requests".
 """
 
 import sys
@@ -16,10 +16,10 @@ from botocore.awsrequest import AWSRequest
 
 
 def signed(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Return a request with the headers that sign it: method, URL and body as they are sent.
+    """Return a request with a signature of its method, URL and body.
 
     Args:
-        request: To an API, whose own name tells the region.
+        request: A request to an API; the region is in its host name, unless that is a custom domain.
     """
     session = boto3.Session()
     host = (urlsplit(request.url).hostname or "").split(".")

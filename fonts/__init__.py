@@ -1,1 +1,1 @@
-"""The widths of characters that cards are set by, taken from real fonts."""
+"""The character widths with which cards are set, read from real fonts."""
