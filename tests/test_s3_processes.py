@@ -165,7 +165,7 @@ def expected_days(number: int) -> list[tuple[str, str]]:
     return [(f"{day}", f"of {day}") for day in days]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(scaled(900, 300))
 def test_eight_processes_write_at_once(s3: S3, start: Callable[[int], Writers]) -> None:
     number = scaled(200, 20)
     with sampling(s3):
@@ -178,7 +178,7 @@ def test_eight_processes_write_at_once(s3: S3, start: Callable[[int], Writers]) 
     assert sorted(applied) == sorted(writers.confirmed())
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(scaled(900, 300))
 def test_processes_are_killed_at_random_and_s3_fails_at_random(s3: S3, start: Callable[[int], Writers]) -> None:
     number, kills = scaled(200, 20), scaled(40, 5)
     draw = random.Random(SEED)

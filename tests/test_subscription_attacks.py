@@ -85,7 +85,7 @@ def instances(
     logging.getLogger("quotes").setLevel(logging.INFO)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(scaled(900, 300))
 def test_guesses_from_fifty_clients_count_five_times_and_none_is_right(instances: Instances):
     instances.ask(0, mobile=ME)
     ((_, code),) = instances.codes()
