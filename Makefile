@@ -4,7 +4,7 @@ PYTHON ?= python3
 STAGE ?= dev
 PIPENV := $(or $(shell command -v pipenv 2>/dev/null),.pipenv/bin/pipenv)
 RUN := .venv/bin/python
-PYTEST := -n auto --dist loadgroup --no-loadscope-reorder
+PYTEST := -n auto --dist loadfile --no-loadscope-reorder
 
 export PIPENV_VENV_IN_PROJECT := 1
 export PIPENV_IGNORE_VIRTUALENVS := 1

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from falcon import testing
 from pytest_socket import socket_allow_hosts
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from quotes.corpus import Corpus
 from quotes.corpus_builder import built_file
@@ -23,6 +25,9 @@ from quotes.texts import Console
 from tests.secrets import secrets_in
 
 NOON = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.UTC)
+SHARE_STAGES = {  # those whose tests use the fixture `deployed`
+    f"tests/aws/test_{name}.py" for name in ("failures", "one_quote", "requests", "role", "texts", "texts_many")
+}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -63,11 +68,16 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return (os.cpu_count() or 1) * 3 // 2
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each file in one process, and all tests that share deployed stages in one too (`--dist loadgroup`)."""
-    for item in items:
-        shares_stages = "deployed" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("deployed" if shares_stages else item.nodeid.partition("::")[0]))
+class _Scheduling(LoadFileScheduling):
+    """Keep each file in one process, and in one too the files that share deployed stages: deploying takes long."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "stages" if file in SHARE_STAGES else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Scheduling:
+    return _Scheduling(config, log)
 
 
 @pytest.fixture(autouse=True)
