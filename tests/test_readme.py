@@ -185,7 +185,9 @@ def test_a_page_elsewhere_gets_the_quote_and_the_cards(served: str):
 
 def test_every_target_that_is_named_is_one_of_the_makefile():
     assert "```sh\nmake serve\nmake test\n```" in README
-    helped = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    helped = subprocess.run(
+        ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     targets = {line.split()[0] for line in helped.splitlines()}
     (phony,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert targets == set(phony.split())
