@@ -104,16 +104,21 @@ def _connected(connect: Callable[..., Any], within: float, pool: Any, **paramete
     from psycopg.pq import TransactionStatus
 
     connection = connect(pool, **parameters)
-    wait = connection.wait
+    # Weak: connections that nobody uses any more are closed at once, not when cycles are collected.
+    itself, its_pool = weakref.ref(connection), weakref.ref(pool)
+    wait = type(connection).wait
 
     def wait_in_time(answer: Any, **others: Any) -> Any:
+        waiting = itself()
+        assert waiting is not None  # it is its method
         try:
-            return wait(answer, timeout=within, **others)
+            return wait(waiting, answer, timeout=within, **others)
         except psycopg.OperationalError:
-            if connection.pgconn.transaction_status != TransactionStatus.ACTIVE:
+            if waiting.pgconn.transaction_status != TransactionStatus.ACTIVE:
                 raise
-            connection.close()
-            pool.close_idle()  # each of them would time out in turn when it is checked
+            waiting.close()
+            if (idle := its_pool()) is not None:
+                idle.close_idle()  # each of them would time out in turn when it is checked
             raise psycopg.OperationalError(f"no answer within {within:g} s") from None
 
     connection.wait = wait_in_time

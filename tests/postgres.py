@@ -24,16 +24,20 @@ def postgres_server_url() -> Iterator[Callable[[str], str]]:
 
 
 @pytest.fixture
-def make_postgres_url(postgres_server_url: Callable[[str], str]) -> Callable[[], str]:
-    """Return a maker of empty PostgreSQL databases that returns their URLs."""
+def make_postgres_url(postgres_server_url: Callable[[str], str]) -> Iterator[Callable[[], str]]:
+    """Return a maker of empty PostgreSQL databases that returns their URLs; at the end it disconnects their clients."""
+    made: list[str] = []
 
     def make() -> str:
         name = f"test_{next(_numbers)}"
         with psycopg.connect(postgres_server_url("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
+        made.append(name)
         return postgres_server_url(name)
 
-    return make
+    yield make
+    with psycopg.connect(postgres_server_url("postgres"), autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY(%s)", (made,))
 
 
 @pytest.fixture
